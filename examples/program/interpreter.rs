@@ -1,0 +1,302 @@
+//! One run of a program: its names, its tasks in order of creation, and the trace it leaves.
+//! Built on seedloop's public API alone.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use seedloop::{CallbackId, Future, TaskRef, busy, current_task, iteration, now, spawn_named};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    clock::Clock,
+    exception::{Exception, Kind},
+    grammar::{Object, Program},
+    primitive::{Local, Primitive},
+    value::{Literal, Shared, Value},
+};
+
+/// What a handle's name stands for.
+#[derive(Clone)]
+pub enum Handle {
+    Shared(Shared),
+    Coroutine(Rc<Coroutine>),
+    Timer(seedloop::Handle),
+    /// Python's None.
+    Nothing,
+}
+
+/// A coroutine object. It runs once: who takes it second gets a RuntimeError.
+pub struct Coroutine(RefCell<Option<Local<Value>>>);
+
+impl Coroutine {
+    pub fn take(&self) -> Local<Value> {
+        let again =
+            || -> Local<Value> { Box::pin(async { Err(Exception::new(Kind::RuntimeError)) }) };
+        self.0.take().unwrap_or_else(again)
+    }
+}
+
+impl Handle {
+    pub fn coroutine(body: Local<Value>) -> Handle {
+        Handle::Coroutine(Rc::new(Coroutine(RefCell::new(Some(body)))))
+    }
+}
+
+/// It lives as long as the process, so that its coroutines can refer to it.
+pub struct Interpreter {
+    pub program: &'static Program,
+    pub clock: Clock,
+    pub handles: RefCell<BTreeMap<String, Handle>>,
+    pub objects: RefCell<BTreeMap<String, Primitive>>,
+    pub variables: RefCell<BTreeMap<String, Literal>>,
+    /// The last callback that `on_done` made, by handle and name.
+    pub callbacks: RefCell<BTreeMap<(String, String), CallbackId>>,
+    /// Every task, in order of creation; main first.
+    pub tasks: RefCell<Vec<Shared>>,
+    /// How many tasks asyncio itself would have made.
+    implicit: Cell<u64>,
+    /// What the exception handler is being told.
+    pub reported: RefCell<Option<Exception>>,
+    /// The SystemExit or KeyboardInterrupt that left the loop.
+    pub fatal: RefCell<Option<Exception>>,
+    lines: RefCell<Vec<Json>>,
+}
+
+impl Interpreter {
+    pub fn new(program: &'static Program, clock: Clock) -> Interpreter {
+        Interpreter {
+            program,
+            clock,
+            handles: RefCell::default(),
+            objects: RefCell::default(),
+            variables: RefCell::default(),
+            callbacks: RefCell::default(),
+            tasks: RefCell::default(),
+            implicit: Cell::new(0),
+            reported: RefCell::default(),
+            fatal: RefCell::default(),
+            lines: RefCell::default(),
+        }
+    }
+
+    // --- the trace
+
+    /// An event of the running task or callback.
+    pub fn event(&self, name: &str, fields: impl IntoIterator<Item = (&'static str, Json)>) {
+        let task = current_task().map(|task| task.name());
+        self.event_at(self.clock.read(now()), iteration(), task, name, fields);
+    }
+
+    pub fn event_at(
+        &self,
+        millis: i64,
+        iteration: u64,
+        task: Option<String>,
+        name: &str,
+        fields: impl IntoIterator<Item = (&'static str, Json)>,
+    ) {
+        let head = [
+            ("t", json!(millis)),
+            ("i", json!(iteration)),
+            ("task", json!(task)),
+            ("ev", json!(name)),
+        ];
+        self.line(head.into_iter().chain(fields));
+    }
+
+    pub fn line(&self, fields: impl IntoIterator<Item = (&'static str, Json)>) {
+        let line: Map<String, Json> =
+            fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        self.lines.borrow_mut().push(Json::Object(line));
+    }
+
+    pub fn lines(&self) -> Vec<Json> {
+        self.lines.take()
+    }
+
+    /// The result of an op as the event `kind` or `kind_err`; an error propagates.
+    pub fn attempt<const N: usize>(
+        &self,
+        kind: &str,
+        result: Result<Value, Exception>,
+        fields: [(&'static str, Json); N],
+    ) -> Result<(), Exception> {
+        let (name, first) = match &result {
+            Ok(value) => (kind.to_owned(), ("v", value.to_json())),
+            Err(error) => (format!("{kind}_err"), ("exc", error.to_json())),
+        };
+        self.event(&name, [first].into_iter().chain(fields));
+        result.map(|_| ())
+    }
+
+    // --- tasks
+
+    /// The program: `main`, as `Runner::run` is given it.
+    pub async fn main(&'static self) -> Result<Value, Exception> {
+        self.set_clock();
+        let task = current_task().expect("main runs in a task");
+        let main = Shared::of_task(task, Future::new());
+        self.tasks.borrow_mut().push(main.clone());
+        let result = self.guarded(Box::pin(self.build_and_run_main())).await;
+        let settled = match result.clone() {
+            Ok(value) => main.future.set_result(value),
+            Err(error) if error.is_a(Kind::CancelledError) => {
+                main.future.cancel();
+                Ok(())
+            }
+            Err(error) => main.future.set_error(error),
+        };
+        settled.expect("only main itself settles its future");
+        result
+    }
+
+    /// Lets the clock begin at the program's 0.
+    fn set_clock(&self) {
+        let early = -self.clock.read(now());
+        if let Ok(early @ 1..) = u64::try_from(early) {
+            busy(Duration::from_millis(early));
+        }
+    }
+
+    async fn build_and_run_main(&'static self) -> Result<Value, Exception> {
+        for (name, object) in &self.program.objects.0 {
+            let lock = match object {
+                Object::Condition { lock: Some(lock) } => Some(self.object(lock)?),
+                _ => None,
+            };
+            if let Object::Future {} = object {
+                self.set_handle(name, Handle::Shared(Shared::plain(Future::new())));
+            }
+            let primitive = Primitive::new(name, object, lock)?;
+            self.objects.borrow_mut().insert(name.clone(), primitive);
+        }
+        self.body("main").await
+    }
+
+    /// A coroutine of the program; nothing of it runs before it is awaited.
+    pub fn coroutine(&'static self, name: &'static str) -> Handle {
+        Handle::coroutine(self.body(name))
+    }
+
+    fn body(&'static self, name: &'static str) -> Local<Value> {
+        let block = self.program.coros.get(name).expect("a checked program's coros exist");
+        Box::pin(async move {
+            self.event("enter", [("c", json!(name))]);
+            match self.block(block, None).await {
+                Ok(flow) => {
+                    let value = Value::Plain(flow.returned().unwrap_or_default());
+                    self.event("return", [("c", json!(name)), ("v", value.to_json())]);
+                    Ok(value)
+                }
+                Err(error) => {
+                    self.event("raise", [("c", json!(name)), ("exc", error.to_json())]);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// A task's body: SystemExit and KeyboardInterrupt leave the loop, too.
+    async fn guarded(&'static self, body: Local<Value>) -> Result<Value, Exception> {
+        let result = body.await;
+        if let Err(error) = &result {
+            self.leave_the_loop(error);
+        }
+        result
+    }
+
+    pub fn spawn(&'static self, name: impl Into<String>, coroutine: &Coroutine) -> Shared {
+        let task = spawn_named(name, self.guarded(coroutine.take()));
+        self.keep(task.id(), task.future())
+    }
+
+    pub fn spawn_in(
+        &'static self,
+        group: &str,
+        name: &str,
+        coroutine: &Coroutine,
+    ) -> Result<Shared, Exception> {
+        let Primitive::Group(group) = self.object(group)? else {
+            return Err(Exception::new(Kind::AttributeError));
+        };
+        let task = group.spawn_named(name, self.guarded(coroutine.take()))?;
+        Ok(self.keep(task.id(), task.future()))
+    }
+
+    fn keep(&self, task: TaskRef, future: Future<Value, Exception>) -> Shared {
+        let shared = Shared::of_task(task, future);
+        self.tasks.borrow_mut().push(shared.clone());
+        shared
+    }
+
+    /// The name of the next task that asyncio itself makes.
+    pub fn implicit_name(&self) -> String {
+        self.implicit.set(self.implicit.get() + 1);
+        format!("~{}", self.implicit.get())
+    }
+
+    /// As `asyncio.ensure_future`: a coroutine becomes a task.
+    pub fn ensure_future(&'static self, handle: Handle) -> Result<Shared, Exception> {
+        match handle {
+            Handle::Shared(shared) => Ok(shared),
+            Handle::Coroutine(coroutine) => Ok(self.spawn(self.implicit_name(), &coroutine)),
+            Handle::Timer(_) | Handle::Nothing => Err(Exception::new(Kind::TypeError)),
+        }
+    }
+
+    /// The running task as a handle; nothing in a callback.
+    pub fn current_handle(&self) -> Handle {
+        let tasks = self.tasks.borrow();
+        let running = tasks.iter().find(|shared| shared.task.is_some_and(is_current));
+        running.cloned().map_or(Handle::Nothing, Handle::Shared)
+    }
+
+    /// Main's future is the interpreter's: `Runner::run` keeps the task's own.
+    pub fn is_main(&self, shared: &Shared) -> bool {
+        self.tasks.borrow().first().is_some_and(|main| main.is(shared))
+    }
+
+    /// The names of the tasks that have not ended.
+    pub fn live_tasks(&self) -> Vec<String> {
+        let tasks = self.tasks.borrow();
+        let live = tasks.iter().filter(|shared| !shared.future.is_done());
+        live.map(|shared| shared.name.to_string()).collect()
+    }
+
+    // --- names
+
+    pub fn handle(&self, name: &str) -> Option<Handle> {
+        self.handles.borrow().get(name).cloned()
+    }
+
+    pub fn set_handle(&self, name: &str, handle: Handle) {
+        self.handles.borrow_mut().insert(name.to_owned(), handle);
+    }
+
+    pub fn object(&self, name: &str) -> Result<Primitive, Exception> {
+        let objects = self.objects.borrow();
+        objects.get(name).cloned().ok_or_else(|| Exception::new(Kind::KeyError))
+    }
+
+    pub fn variable(&self, name: &str) -> Literal {
+        self.variables.borrow().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Says which of the handles do not exist (yet); their op is skipped.
+    pub fn missing<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
+        let missing: Vec<&str> =
+            names.into_iter().filter(|name| self.handle(name).is_none()).collect();
+        if !missing.is_empty() {
+            self.event("missing", [("hs", json!(missing))]);
+        }
+        !missing.is_empty()
+    }
+}
+
+fn is_current(task: TaskRef) -> bool {
+    current_task() == Some(task)
+}

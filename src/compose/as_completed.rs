@@ -1,0 +1,153 @@
+//! `asyncio.as_completed`.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use super::{
+    Awaitable,
+    awaitable::{Callbacks, Child, distinct, sealed},
+};
+use crate::{
+    exec::{Error, Handle},
+    sync::Queue,
+    time::call_later,
+};
+
+/// As `asyncio.as_completed`: the results of tasks, each as soon as it is there.
+///
+/// # Panics
+/// Outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, as_completed, run, sleep, spawn};
+/// run(async {
+///     let nap = |secs| spawn(async move {
+///         sleep(Duration::from_secs(secs)).await?;
+///         Ok::<_, Error>(secs)
+///     });
+///     let mut naps = as_completed([nap(2), nap(1)]);
+///     assert_eq!(naps.next().await.transpose()?, Some(1));
+///     assert_eq!(naps.next().await.transpose()?, Some(2));
+///     assert!(naps.next().await.is_none());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn as_completed<A: Awaitable>(tasks: impl IntoIterator<Item = A>) -> AsCompleted<A> {
+    let tasks = distinct(tasks);
+    let shared = Rc::new(Shared {
+        done: Queue::new(0),
+        todo: RefCell::new(Todo { indices: (0..tasks.len()).collect(), callbacks: None }),
+        timer: RefCell::new(None),
+    });
+    let mut callbacks = Callbacks::new();
+    for (index, task) in tasks.iter().enumerate() {
+        let child: Rc<dyn Child<A::Error>> = task.slot().clone();
+        let shared = shared.clone();
+        callbacks.add(&child, move || shared.child_done(index));
+    }
+    shared.todo.borrow_mut().callbacks = Some(callbacks);
+    AsCompleted { left: tasks.len(), tasks, shared }
+}
+
+/// Results in the order of completion; see [`as_completed`].
+#[must_use = "results are fetched by `next`"]
+pub struct AsCompleted<A: Awaitable> {
+    tasks: Vec<A>,
+    /// How many results are to be fetched.
+    left: usize,
+    shared: Rc<Shared<A::Error>>,
+}
+
+struct Shared<E> {
+    /// The index of a task that is done; none if the time is up.
+    done: Queue<Option<usize>>,
+    todo: RefCell<Todo<E>>,
+    timer: RefCell<Option<Handle>>,
+}
+
+struct Todo<E> {
+    /// The tasks that are not done.
+    indices: Vec<usize>,
+    callbacks: Option<Callbacks<E>>,
+}
+
+impl<E> Shared<E> {
+    fn child_done(&self, index: usize) {
+        let all = {
+            let mut todo = self.todo.borrow_mut();
+            let before = todo.indices.len();
+            todo.indices.retain(|&other| other != index);
+            if todo.indices.len() == before {
+                return;
+            }
+            todo.indices.is_empty()
+        };
+        self.done.put_nowait(Some(index)).expect("the queue has no bound");
+        if all {
+            self.disarm();
+        }
+    }
+
+    fn time_is_up(&self) {
+        let (indices, callbacks) = {
+            let mut todo = self.todo.borrow_mut();
+            (std::mem::take(&mut todo.indices), todo.callbacks.take())
+        };
+        drop(callbacks);
+        for _ in indices {
+            self.done.put_nowait(None).expect("the queue has no bound");
+        }
+    }
+
+    fn disarm(&self) {
+        let timer = self.timer.take();
+        if let Some(timer) = timer {
+            timer.cancel();
+        }
+    }
+}
+
+impl<A: Awaitable> AsCompleted<A> {
+    /// After so long every result that is missing is [`Error::TimedOut`]; the tasks go on.
+    pub fn timeout(self, duration: Duration) -> AsCompleted<A> {
+        if !self.tasks.is_empty() {
+            let shared = self.shared.clone();
+            let timer = call_later(duration, move || shared.time_is_up());
+            self.shared.timer.replace(Some(timer));
+        }
+        self
+    }
+
+    /// The next result; `None` after the last. A schedule point if it is not there yet, and a
+    /// cancel point.
+    pub async fn next(
+        &mut self,
+    ) -> Option<Result<<A as sealed::Handle>::Value, <A as sealed::Handle>::Error>> {
+        self.left = self.left.checked_sub(1)?;
+        Some(match self.shared.done.get().await {
+            Ok(Some(index)) => self.tasks[index].slot().outcome(),
+            Ok(None) => Err(Error::TimedOut.into()),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// How many results are to be fetched.
+    pub fn len(&self) -> usize {
+        self.left
+    }
+
+    /// Have all results been fetched?
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl<A: Awaitable> Drop for AsCompleted<A> {
+    fn drop(&mut self) {
+        let callbacks = self.shared.todo.borrow_mut().callbacks.take();
+        drop(callbacks);
+        self.shared.disarm();
+    }
+}

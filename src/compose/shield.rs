@@ -1,0 +1,72 @@
+//! `asyncio.shield`.
+
+use crate::{
+    exec::{NO_LOOP, raw::RawFuture},
+    kernel::{OnCancel, State},
+    task::{Future, Outcome, Slot, ensure},
+};
+
+/// As `asyncio.shield`: awaits a future so that a cancellation of the awaiting task does not reach
+/// it. The awaiting task is cancelled all the same. A future is spawned; a task or future that is
+/// done already is given back.
+///
+/// # Panics
+/// Outside a run.
+///
+/// # Examples
+/// ```
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+/// use seedloop::{Error, run, shield, sleep, spawn, yield_now};
+/// run(async {
+///     let saved = Rc::new(Cell::new(false));
+///     let save = { let saved = saved.clone(); async move {
+///         sleep(Duration::from_secs(1)).await?;
+///         saved.set(true);
+///         Ok::<(), Error>(())
+///     } };
+///     let task = spawn(async move { shield(save).await });
+///     yield_now().await?;
+///     task.cancel();
+///     assert!(task.await.is_err());
+///     sleep(Duration::from_secs(2)).await?;
+///     assert!(saved.get());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[track_caller]
+pub fn shield<F, M>(
+    future: F,
+) -> Future<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
+    let inner = ensure(future);
+    if inner.is_done() {
+        return inner;
+    }
+    let raw = RawFuture::with_cancel("shield", OnCancel::Itself).expect(NO_LOOP);
+    let outer = Slot::new(raw, <F::Output as Outcome<M>>::text);
+    let copied = {
+        let (inner, outer) = (inner.slot.clone(), outer.clone());
+        move || match (outer.state(), inner.state()) {
+            (State::Pending, State::Cancelled) => {
+                outer.raw.cancel(None);
+            }
+            (State::Pending, state) => {
+                outer.put(inner.outcome());
+                let _open =
+                    if state == State::Failed { outer.raw.fail() } else { outer.raw.resolve() };
+            }
+            // The waiter is gone: nobody else will look at the error.
+            (_, State::Cancelled) => {}
+            _ => inner.mark_retrieved(),
+        }
+    };
+    let callback = inner.slot.raw.on_done(copied);
+    let inner = inner.slot;
+    outer.raw.on_done(move || {
+        inner.raw.remove_on_done(callback);
+    });
+    Future::from_slot(outer)
+}

@@ -1,0 +1,344 @@
+//! `asyncio.TaskGroup`.
+
+use std::{
+    cell::{Cell, RefCell},
+    error::Error as StdError,
+    fmt,
+    panic::Location,
+    rc::Rc,
+    sync::Arc,
+};
+
+use super::awaitable::Child;
+use crate::{
+    exec::{Cancelled, Error, ExceptionContext, TaskRef, call_exception_handler, current_task, raw::RawFuture},
+    kernel::State,
+    task::{Outcome, Raise, Task, scope, spawn_at},
+};
+
+/// How a task group failed. As `ExceptionGroup`, or the cancellation of the group's own task.
+#[derive(Clone, Debug)]
+pub enum GroupError<E> {
+    /// The task that runs the group was cancelled, and no child failed.
+    Cancelled(Cancelled),
+    /// The errors of the children, in order of completion, then the body's own.
+    Errors(Vec<E>),
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupError::Cancelled(cancelled) => cancelled.fmt(f),
+            GroupError::Errors(errors) => {
+                write!(f, "{} errors in a task group", errors.len())?;
+                errors.iter().try_for_each(|error| write!(f, "; {error}"))
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> StdError for GroupError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            GroupError::Cancelled(cancelled) => Some(cancelled),
+            GroupError::Errors(_) => None,
+        }
+    }
+}
+
+impl<E> From<Error> for GroupError<E>
+where
+    E: From<Error>,
+{
+    fn from(error: Error) -> GroupError<E> {
+        match error {
+            Error::Cancelled(cancelled) => GroupError::Cancelled(cancelled),
+            error => GroupError::Errors(vec![error.into()]),
+        }
+    }
+}
+
+/// Tasks that live no longer than a body. As `asyncio.TaskGroup`: the exit waits for all; the
+/// first that fails cancels the others and the body. Clones are handles of the same group.
+///
+/// Most programs want [`task_group`].
+pub struct TaskGroup<E>(Rc<Inner<E>>);
+
+struct Inner<E> {
+    stage: Cell<Stage>,
+    aborting: Cell<bool>,
+    parent: Cell<Option<TaskRef>>,
+    /// The group has cancelled its parent, and takes that back at the exit.
+    parent_cancelled: Cell<bool>,
+    /// The children that are not done, in order of creation.
+    children: RefCell<Vec<Rc<dyn Child<E>>>>,
+    errors: RefCell<Vec<E>>,
+    /// What the exit waits for.
+    completed: RefCell<Option<Rc<RawFuture>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Created,
+    Entered,
+    Exiting,
+}
+
+impl<E> Clone for TaskGroup<E> {
+    fn clone(&self) -> Self {
+        TaskGroup(self.0.clone())
+    }
+}
+
+impl<E: From<Error> + Clone + 'static> Default for TaskGroup<E> {
+    fn default() -> Self {
+        TaskGroup::new()
+    }
+}
+
+impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
+    /// A group that is not entered.
+    pub fn new() -> TaskGroup<E> {
+        TaskGroup(Rc::new(Inner {
+            stage: Cell::new(Stage::Created),
+            aborting: Cell::new(false),
+            parent: Cell::new(None),
+            parent_cancelled: Cell::new(false),
+            children: RefCell::default(),
+            errors: RefCell::default(),
+            completed: RefCell::new(None),
+        }))
+    }
+
+    /// As `create_task`: a child of the group.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] before the group is entered, while it shuts down, and after its end; the
+    /// future is dropped.
+    #[track_caller]
+    pub fn spawn<F, M>(
+        &self,
+        future: F,
+    ) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
+    where
+        F: Future<Output: Outcome<M, Error = E>> + 'static,
+    {
+        self.spawn_at(None, Location::caller(), future)
+    }
+
+    /// As `create_task(coro, name=name)`.
+    ///
+    /// # Errors
+    /// As [`spawn`](TaskGroup::spawn).
+    #[track_caller]
+    pub fn spawn_named<F, M>(
+        &self,
+        name: impl Into<String>,
+        future: F,
+    ) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
+    where
+        F: Future<Output: Outcome<M, Error = E>> + 'static,
+    {
+        self.spawn_at(Some(name.into().into()), Location::caller(), future)
+    }
+
+    fn spawn_at<F, M>(
+        &self,
+        name: Option<Arc<str>>,
+        caller: &'static Location<'static>,
+        future: F,
+    ) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
+    where
+        F: Future<Output: Outcome<M, Error = E>> + 'static,
+    {
+        let inner = &self.0;
+        if inner.stage.get() == Stage::Created {
+            return Err(Error::Misuse("the task group has not been entered"));
+        }
+        if inner.stage.get() == Stage::Exiting && inner.children.borrow().is_empty() {
+            return Err(Error::Misuse("the task group is finished"));
+        }
+        if inner.aborting.get() {
+            return Err(Error::Misuse("the task group is shutting down"));
+        }
+        let task = spawn_at(name, caller, future);
+        let child: Rc<dyn Child<E>> = task.slot.clone();
+        inner.children.borrow_mut().push(child.clone());
+        let (group, done) = (self.clone(), child.clone());
+        child.raw().on_done(move || group.child_done(&*done));
+        Ok(task)
+    }
+
+    fn child_done(&self, child: &dyn Child<E>) {
+        let inner = &self.0;
+        inner.children.borrow_mut().retain(|other| other.raw().id() != child.raw().id());
+        if inner.children.borrow().is_empty()
+            && let Some(completed) = &*inner.completed.borrow()
+        {
+            completed.resolve();
+        }
+        if child.raw().state() != State::Failed {
+            return;
+        }
+        let Some(error) = child.take_error() else { return };
+        inner.errors.borrow_mut().push(error);
+        let parent = inner.parent.get().expect("an entered group has a parent");
+        if parent.is_done() {
+            let text = "a task has failed, but the task of its group is already done";
+            return call_exception_handler(ExceptionContext::new(text));
+        }
+        if !inner.aborting.get() && !inner.parent_cancelled.get() {
+            self.abort();
+            inner.parent_cancelled.set(true);
+            parent.cancel();
+        }
+    }
+
+    /// Cancels the children, in order of creation.
+    fn abort(&self) {
+        self.0.aborting.set(true);
+        let children = self.0.children.borrow().clone();
+        for child in children.iter().filter(|child| !child.raw().is_done()) {
+            child.raw().cancel(None);
+        }
+    }
+
+    /// As `async with group: body`: runs the body, then waits for the children.
+    ///
+    /// # Errors
+    /// [`GroupError::Errors`] if a child or the body failed; [`GroupError::Cancelled`] if the task
+    /// was cancelled. [`Error::Misuse`] the second time, and outside a task.
+    pub async fn run<F, T, M>(&self, body: F) -> Result<T, GroupError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Raise<M>,
+    {
+        let _inside = self.enter()?;
+        let result = match scope(body).await {
+            Ok(result) => result,
+            Err(error) => Err(error.into()),
+        };
+        self.0.stage.set(Stage::Exiting);
+        let mut cancelled = result.as_ref().err().and_then(Raise::cancellation);
+        if result.is_err() && !self.0.aborting.get() {
+            self.abort();
+        }
+        if let Some(later) = self.join().await? {
+            cancelled = Some(later);
+        }
+        self.exit(result, cancelled)
+    }
+
+    fn enter(&self) -> Result<Inside<'_, E>, Error> {
+        if self.0.stage.get() != Stage::Created {
+            return Err(Error::Misuse("the task group has already been entered: make a new one"));
+        }
+        let parent = current_task().ok_or(Error::Misuse("a task group belongs in a task"))?;
+        self.0.parent.set(Some(parent));
+        self.0.stage.set(Stage::Entered);
+        Ok(Inside(self))
+    }
+
+    /// Waits for the children. Gives a cancellation from outside that came meanwhile.
+    async fn join(&self) -> Result<Option<Cancelled>, Error> {
+        let mut cancelled = None;
+        while !self.0.children.borrow().is_empty() {
+            let completed = Rc::new(RawFuture::new("TaskGroup")?);
+            self.0.completed.replace(Some(completed.clone()));
+            match completed.wait().await {
+                Ok(()) => {}
+                Err(Error::Cancelled(error)) if !self.0.aborting.get() => {
+                    cancelled = Some(error);
+                    self.abort();
+                }
+                Err(Error::Cancelled(_)) => {}
+                Err(error) => return Err(error),
+            }
+            self.0.completed.replace(None);
+        }
+        Ok(cancelled)
+    }
+
+    fn exit<T, M>(
+        &self,
+        result: Result<T, E>,
+        mut cancelled: Option<Cancelled>,
+    ) -> Result<T, GroupError<E>>
+    where
+        E: Raise<M>,
+    {
+        let parent = self.0.parent.get().expect("an entered group has a parent");
+        if self.0.parent_cancelled.get() && parent.uncancel() == 0 {
+            cancelled = None;
+        }
+        let mut errors = self.0.errors.take();
+        if let Some(cancelled) = cancelled
+            && errors.is_empty()
+        {
+            return Err(GroupError::Cancelled(cancelled));
+        }
+        let value = match result {
+            Ok(value) => Some(value),
+            Err(error) if error.cancellation().is_some() => None,
+            Err(error) => {
+                errors.push(error);
+                None
+            }
+        };
+        if !errors.is_empty() {
+            // An outside cancellation is re-issued for the next await: its count stays.
+            if parent.cancelling() > 0 {
+                parent.uncancel();
+                parent.cancel();
+            }
+            return Err(GroupError::Errors(errors));
+        }
+        // A body that was cancelled by the group itself has errors to show, so there is a value.
+        value.ok_or_else(|| GroupError::Cancelled(Cancelled::new(None)))
+    }
+}
+
+/// The group runs. If it is dropped before its end (an abort), its children are cancelled: none
+/// outlives it unasked.
+struct Inside<'a, E: From<Error> + Clone + 'static>(&'a TaskGroup<E>);
+
+impl<E: From<Error> + Clone + 'static> Drop for Inside<'_, E> {
+    fn drop(&mut self) {
+        self.0.0.stage.set(Stage::Exiting);
+        if !self.0.0.children.borrow().is_empty() {
+            self.0.abort();
+        }
+    }
+}
+
+/// As `async with asyncio.TaskGroup() as group: ...`: the body may spawn children; the call waits
+/// for all of them. The first that fails cancels the others and the body. A schedule point if a
+/// child is not done, and a cancel point.
+///
+/// # Errors
+/// [`GroupError::Errors`] if a child or the body failed; [`GroupError::Cancelled`] if the task
+/// was cancelled.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, GroupError, run, task_group, yield_now};
+/// run(async {
+///     let sum = task_group(async |group| {
+///         let one = group.spawn(async { yield_now().await?; Ok::<i32, Error>(1) })?;
+///         let two = group.spawn(async { Ok::<i32, Error>(2) })?;
+///         Ok::<i32, Error>(one.await? + two.await?)
+///     });
+///     assert_eq!(sum.await?, 3);
+///     Ok::<(), GroupError<Error>>(())
+/// })?;
+/// # Ok::<(), GroupError<Error>>(())
+/// ```
+pub async fn task_group<T, E, M>(
+    body: impl AsyncFnOnce(TaskGroup<E>) -> Result<T, E>,
+) -> Result<T, GroupError<E>>
+where
+    E: Raise<M> + Clone,
+{
+    let group = TaskGroup::new();
+    group.run(body(group.clone())).await
+}

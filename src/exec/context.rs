@@ -1,0 +1,167 @@
+//! What a program may ask of the run that it is in.
+
+use std::{any::Any, fmt::Display, marker::PhantomData, rc::Rc, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+
+use super::{raw::{Handle, TaskRef}, record::Thing, report::ExceptionContext, shell::try_with};
+use crate::{sched::ChoiceKind, trace::Kind};
+
+/// Is there a run on this thread?
+pub fn is_running() -> bool {
+    try_with(|_| ()).is_some()
+}
+
+/// The loop's iteration: 1 is the first; 0 outside a run. For comparisons with CPython.
+pub fn iteration() -> u64 {
+    try_with(|shell| shell.core.borrow().kernel.iteration()).unwrap_or(0)
+}
+
+/// As `asyncio.current_task()`: the task that runs; none in callbacks and outside a run.
+pub fn current_task() -> Option<TaskRef> {
+    try_with(|shell| shell.core.borrow().actor.task).flatten().map(TaskRef)
+}
+
+/// As `asyncio.all_tasks()`: the tasks that are not done, in order of creation.
+pub fn all_tasks() -> Vec<TaskRef> {
+    let tasks = try_with(|shell| shell.core.borrow().kernel.live_tasks());
+    tasks.unwrap_or_default().into_iter().map(TaskRef).collect()
+}
+
+/// Blocks the loop for so long in virtual time, as `time.sleep` in a coroutine does: nothing else
+/// runs, and every deadline in between is late. Not a schedule point. Nothing outside a run.
+pub fn busy(duration: Duration) {
+    let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    try_with(|shell| {
+        let mut core = shell.core.borrow_mut();
+        core.kernel.busy(ns);
+        if ns > 0 {
+            core.recorder.instant_steps = 0;
+        }
+        core.note(Kind::Busy, Thing::None, ns);
+    });
+}
+
+/// Leaves the loop right after the current handle, as `SystemExit` and `KeyboardInterrupt` do in
+/// asyncio: [`Runner::run`](crate::Runner::run) gives [`Error::Interrupted`](crate::Error), and
+/// what was ready is run by the clean-up.
+pub fn interrupt() {
+    try_with(|shell| shell.interrupt());
+}
+
+/// As `loop.call_soon`: runs `callback` in the next iteration. Needs a run.
+///
+/// # Panics
+/// Outside a run.
+pub fn call_soon(callback: impl FnOnce() + 'static) -> Handle {
+    Handle::schedule("call_soon", None, Box::new(callback)).expect(NO_LOOP)
+}
+
+/// The text of calls that need a run.
+pub(crate) const NO_LOOP: &str = "no running loop: call this inside seedloop::run";
+
+/// As `loop.call_exception_handler`: tells the handler that
+/// [`Runner::set_exception_handler`](crate::Runner::set_exception_handler) set, else standard
+/// error.
+pub fn call_exception_handler(context: ExceptionContext) {
+    match try_with(|shell| shell.clone()) {
+        Some(shell) => shell.report(&context),
+        None => context.print(),
+    }
+}
+
+/// Writes a line into the trace, and into the digest.
+pub fn log(text: impl Display) {
+    let text = text.to_string();
+    try_with(|shell| shell.core.borrow_mut().note(Kind::Log, Thing::Text(&text), 0));
+}
+
+/// The program's own nondeterminism: a number below `options`, chosen by the scheduler. 0 in
+/// asyncio's order, and outside a run. Not a schedule point.
+///
+/// # Panics
+/// If `options` is 0.
+///
+/// # Examples
+/// ```
+/// # seedloop::run(async {
+/// let lost = seedloop::choose(2) == 1;
+/// assert!(!lost);
+/// # }).unwrap();
+/// ```
+pub fn choose(options: u32) -> u32 {
+    assert!(options > 0, "choose needs at least one option");
+    let chosen = try_with(|shell| {
+        let mut core = shell.core.borrow_mut();
+        let chosen = core.choose(ChoiceKind::User, options);
+        core.note(Kind::Choose, Thing::None, chosen.into());
+        chosen
+    });
+    chosen.unwrap_or(0)
+}
+
+/// A context variable: each task has its own value. As `contextvars.ContextVar`: a task, a
+/// callback and a timer start with a copy of the values of whoever made them, and what they set
+/// is seen by nobody else. A future that is awaited directly shares its awaiter's values.
+///
+/// # Examples
+/// ```
+/// use seedloop::{ContextVar, run, spawn, Error};
+/// let user = ContextVar::new("user");
+/// run(async move {
+///     user.set("ann");
+///     let theirs = { let user = user.clone(); spawn(async move { user.set("bob"); user.get().unwrap() == "bob" }) };
+///     assert!(theirs.await?);
+///     assert_eq!(user.get(), Some("ann"));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub struct ContextVar<T> {
+    id: u64,
+    name: Rc<str>,
+    default: Option<Rc<T>>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for ContextVar<T> {
+    fn clone(&self) -> Self {
+        let (name, default) = (self.name.clone(), self.default.clone());
+        ContextVar { id: self.id, name, default, value: PhantomData }
+    }
+}
+
+impl<T: 'static> ContextVar<T> {
+    /// A variable without a value. Two variables of one name are two variables.
+    pub fn new(name: &str) -> ContextVar<T> {
+        // Tells variables apart; never in a trace.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        ContextVar { id, name: name.into(), default: None, value: PhantomData }
+    }
+
+    /// With a value for where none was set.
+    pub fn with_default(mut self, default: T) -> ContextVar<T> {
+        self.default = Some(Rc::new(default));
+        self
+    }
+
+    /// The variable's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value in the current context, else the default.
+    pub fn get(&self) -> Option<T>
+    where
+        T: Clone,
+    {
+        let value = try_with(|shell| shell.core.borrow().context().get(self.id)).flatten();
+        let value = value.map(|value: Rc<dyn Any>| value.downcast::<T>().expect("a variable has one type"));
+        value.or_else(|| self.default.clone()).map(|value| (*value).clone())
+    }
+
+    /// Sets the value in the current context. Nothing outside a run.
+    pub fn set(&self, value: T) {
+        let old = try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, Rc::new(value)));
+        drop(old);
+    }
+}

@@ -1,0 +1,367 @@
+//! The kernel with what surrounds it on every operation: names, the record, the choices. All in
+//! one place behind one borrow; nothing of the user's runs or drops while it is borrowed.
+
+use std::{panic::Location, sync::Arc};
+
+use super::{
+    config::Config,
+    names::{Context, Made, ObjectInfo, Table, TaskInfo},
+    record::{Expect, Recorder, Thing},
+};
+use crate::{
+    kernel::{Action, CallId, Entry, Exit, FutureId, Handle, Kernel, OnCancel, TaskId},
+    sched::{ChoiceKind, Menu, Scheduler},
+    trace::{Kind, Mark, Path, Pick, Settings},
+};
+
+/// Who acts: the handle that runs, or the program around the run.
+#[derive(Default)]
+pub(crate) struct Actor {
+    /// A handle runs.
+    inside: bool,
+    /// It is a step of this task.
+    pub(crate) task: Option<TaskId>,
+    pub(crate) path: Path,
+    label: Option<Arc<str>>,
+    made: Made,
+}
+
+/// `c0`: no callback has that number, and it is not main's, which is the root.
+fn outside_path() -> Path {
+    Path::default().child(Mark::Call, 0)
+}
+
+pub(crate) struct Core {
+    pub(crate) kernel: Kernel,
+    pub(crate) tasks: Table<TaskInfo>,
+    pub(crate) futures: Table<ObjectInfo>,
+    pub(crate) calls: Table<ObjectInfo>,
+    pub(crate) actor: Actor,
+    /// The path of the actor outside all handles, and what it has made.
+    outside_path: Path,
+    outside: Made,
+    /// The context of the callback that runs.
+    pub(crate) call_context: Context,
+    pub(crate) scheduler: Box<dyn Scheduler>,
+    pub(crate) recorder: Recorder,
+    pub(crate) expect: Option<Expect>,
+    pub(crate) settings: Settings,
+    /// The choices asked so far: menus of two or more.
+    pub(crate) choices: u64,
+    /// Those that are not asyncio's.
+    pub(crate) picks: Vec<Pick>,
+    /// Cancellations and slips that may still be injected.
+    cancellations_left: u32,
+    slips_left: u32,
+}
+
+impl Core {
+    pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Core {
+        Core {
+            kernel: Kernel::default(),
+            tasks: Table::default(),
+            futures: Table::default(),
+            calls: Table::default(),
+            actor: Actor { path: outside_path(), ..Actor::default() },
+            outside_path: outside_path(),
+            outside: Made::default(),
+            call_context: Context::default(),
+            scheduler,
+            recorder: Recorder::new(config.record),
+            expect: None,
+            settings: config.settings,
+            choices: 0,
+            picks: Vec::new(),
+            cancellations_left: config.settings.cancellations,
+            slips_left: config.settings.slips,
+        }
+    }
+
+    /// Ready for another run, in the same memory. The tables are empty by then.
+    pub(crate) fn reset(&mut self) {
+        self.kernel.reset();
+        self.tasks.clear();
+        self.futures.clear();
+        self.calls.clear();
+        self.outside = Made::default();
+        self.leave();
+        self.recorder.reset();
+        self.choices = 0;
+        self.picks.clear();
+        self.cancellations_left = self.settings.cancellations;
+        self.slips_left = self.settings.slips;
+    }
+
+    // --- choices
+
+    /// Asks the scheduler. A menu of one is never asked.
+    pub(crate) fn choose(&mut self, kind: ChoiceKind, len: u32) -> u32 {
+        if len < 2 {
+            return 0;
+        }
+        let value = self.scheduler.choose(&Menu::new(kind, len, &self.kernel));
+        assert!(value < len, "the scheduler picked {value} from a menu of {len}");
+        let pick = Pick { index: self.choices, kind: kind.letter(), value, menu: len };
+        if let Some(expect) = &mut self.expect {
+            expect.chose(pick, self.recorder.checks.steps + 1);
+        }
+        if value != 0 {
+            self.picks.push(pick);
+        }
+        self.choices += 1;
+        value
+    }
+
+    /// May a cancellation be injected into this task now? Gives 0 no, 1 cancel, 2 abort.
+    pub(crate) fn choose_doom(&mut self, task: TaskId) -> u32 {
+        if self.cancellations_left == 0 || self.kernel.has_ended(task) {
+            return 0;
+        }
+        let offered = self.tasks.get(task.index()).is_some_and(|info| info.offered);
+        if !offered {
+            return 0;
+        }
+        let doom = self.choose(ChoiceKind::Cancel, 3);
+        self.cancellations_left -= u32::from(doom != 0);
+        doom
+    }
+
+    /// The tasks that a clock step may doom.
+    pub(crate) fn doomable(&self) -> Vec<TaskId> {
+        if self.cancellations_left == 0 { Vec::new() } else { self.kernel.live_tasks() }
+    }
+
+    /// May the clock advance although something is ready?
+    pub(crate) fn choose_slip(&mut self) {
+        let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
+        if self.slips_left > 0 && later && self.choose(ChoiceKind::Slip, 2) == 1 {
+            self.slips_left -= 1;
+            self.kernel.slip();
+            self.note_clock(Kind::Slip);
+        }
+    }
+
+    // --- the record
+
+    /// The current actor did something.
+    pub(crate) fn note(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
+        let (object, value) = (self.key_of(thing), value);
+        self.recorder.digest.add(kind, self.actor.path.key(), object, value);
+        if self.recorder.trace.is_some() {
+            let (actor, object) = (self.actor_label(), self.label_of(thing));
+            let event = self.recorder.event(&self.kernel, actor, kind, object, value);
+            self.scheduler.executed(&event);
+            self.recorder.push(event);
+        }
+    }
+
+    /// The clock did something.
+    pub(crate) fn note_clock(&mut self, kind: Kind) {
+        let now = self.kernel.now();
+        self.recorder.instant_steps = 0;
+        self.recorder.digest.add(kind, 0, 0, now);
+        if self.recorder.trace.is_some() {
+            let event = self.recorder.event(&self.kernel, "clock".into(), kind, None, now);
+            self.scheduler.executed(&event);
+            self.recorder.push(event);
+        }
+    }
+
+    fn key_of(&self, thing: Thing<'_>) -> u64 {
+        let object = |info: Option<&ObjectInfo>| info.map_or(0, |info| info.key);
+        match thing {
+            Thing::None => 0,
+            Thing::Task(task) => self.tasks.get(task.index()).map_or(0, |info| info.path.key()),
+            Thing::Future(future) => object(self.futures.get(future.index())),
+            Thing::Call(call) => object(self.calls.get(call.index())),
+            Thing::Text(text) => crate::trace::mix_bytes(0, text.as_bytes()),
+        }
+    }
+
+    /// How a thing is called in texts.
+    pub(crate) fn label_of(&self, thing: Thing<'_>) -> Option<Arc<str>> {
+        match thing {
+            Thing::None => None,
+            Thing::Task(task) => self.tasks.get(task.index()).map(TaskInfo::label),
+            Thing::Future(future) => match self.kernel.on_cancel(future) {
+                Some(&OnCancel::Task(task)) => self.label_of(Thing::Task(task)),
+                _ => self.futures.get(future.index()).map(ObjectInfo::label),
+            },
+            Thing::Call(call) => self.calls.get(call.index()).map(ObjectInfo::label),
+            Thing::Text(text) => Some(text.into()),
+        }
+    }
+
+    fn actor_label(&mut self) -> Arc<str> {
+        if self.actor.label.is_none() {
+            self.actor.label = match self.actor.task {
+                Some(task) => self.label_of(Thing::Task(task)),
+                None => Some("outside".into()),
+            };
+        }
+        self.actor.label.clone().expect("just set")
+    }
+
+    // --- making things
+
+    /// A new task, made by the current actor. The first of all is the root: main.
+    pub(crate) fn spawn(
+        &mut self,
+        name: Option<Arc<str>>,
+        spawned_at: &'static Location<'static>,
+    ) -> TaskId {
+        let is_main = self.actor.task.is_none() && self.tasks.slots() == 0;
+        let path = if is_main {
+            Path::default()
+        } else {
+            self.actor.made.tasks += 1;
+            self.actor.path.child(Mark::Task, self.actor.made.tasks)
+        };
+        let task = self.kernel.spawn();
+        let info = TaskInfo {
+            path,
+            name,
+            spawned_at,
+            made: Made::default(),
+            waker: None,
+            waker_generation: 0,
+            inner_wakers: Vec::new(),
+            outlet: None,
+            context: self.context().clone(),
+            offered: self.settings.cancel_any && !is_main,
+            detached: false,
+        };
+        self.tasks.put(task.index(), info);
+        let future = self.kernel.future_of(task).expect("a new task is a future");
+        let info = self.new_object("task");
+        self.futures.put(future.index(), info);
+        self.note(Kind::Spawn, Thing::Task(task), 0);
+        task
+    }
+
+    /// Names an object that the current actor makes.
+    pub(crate) fn new_object(&mut self, what: &'static str) -> ObjectInfo {
+        self.actor.made.objects += 1;
+        ObjectInfo::new(what, self.actor.path.clone(), self.actor.made.objects)
+    }
+
+    pub(crate) fn new_future(&mut self, what: &'static str, on_cancel: OnCancel) -> FutureId {
+        let future = self.kernel.future_new(on_cancel);
+        let info = self.new_object(what);
+        self.futures.put(future.index(), info);
+        future
+    }
+
+    /// Names a callback and gives it a copy of the current context.
+    pub(crate) fn name_call(&mut self, call: CallId, what: &'static str) {
+        let mut info = self.new_object(what);
+        info.context = self.context().clone();
+        self.calls.put(call.index(), info);
+    }
+
+    /// The context variables of whoever acts.
+    pub(crate) fn context(&self) -> &Context {
+        match self.actor.task.and_then(|task| self.tasks.get(task.index())) {
+            Some(info) => &info.context,
+            None => &self.call_context,
+        }
+    }
+
+    pub(crate) fn context_mut(&mut self) -> &mut Context {
+        match self.actor.task.and_then(|task| self.tasks.get_mut(task.index())) {
+            Some(info) => &mut info.context,
+            None => &mut self.call_context,
+        }
+    }
+
+    // --- handles
+
+    /// Takes the handle that runs next.
+    pub(crate) fn take_next(&mut self) -> Handle {
+        self.choose_slip();
+        let len = self.kernel.ready_len();
+        let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
+        self.kernel.take(index as usize)
+    }
+
+    /// Starts the step of a task: it acts from here on.
+    pub(crate) fn begin_step(&mut self, task: TaskId) -> Entry {
+        let entry = self.kernel.begin_step(task);
+        self.recorder.begin_step();
+        let Some(info) = self.tasks.get_mut(task.index()).filter(|_| entry != Entry::Ended) else {
+            self.note(Kind::Late, Thing::None, 0);
+            return Entry::Ended;
+        };
+        let (path, made) = (info.path.clone(), info.made);
+        self.enter(Actor { inside: true, task: Some(task), path, label: None, made });
+        self.note(Kind::Step, Thing::None, 0);
+        entry
+    }
+
+    /// Ends the step of a task. Gives what is left of one that nobody holds any more, for the
+    /// caller to drop.
+    #[must_use]
+    pub(crate) fn end_step(&mut self, task: TaskId, exit: Exit) -> Option<TaskInfo> {
+        let ended = matches!(exit, Exit::Ended(_));
+        self.kernel.end_step(task, exit);
+        if ended {
+            let future = self.kernel.future_of(task).expect("an ended task is kept");
+            let kind = match self.kernel.state(future) {
+                crate::kernel::State::Finished => Kind::Finished,
+                crate::kernel::State::Failed => Kind::Failed,
+                _ => Kind::Cancelled,
+            };
+            self.note(kind, Thing::None, 0);
+        }
+        let made = self.actor.made;
+        self.leave();
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        info.made = made;
+        (ended && info.detached).then(|| self.forget_task(task)).flatten()
+    }
+
+    /// Starts a callback: it acts from here on. Gives whether its closure is to run.
+    pub(crate) fn begin_call(&mut self, call: CallId) -> Option<Action> {
+        let info = self.calls.take(call.index()).expect("a ready callback is known");
+        self.recorder.begin_step();
+        let label = self.recorder.trace.is_some().then(|| info.label());
+        let path = info.path();
+        self.enter(Actor { inside: true, task: None, path, label, made: Made::default() });
+        self.call_context = info.context;
+        let action = self.kernel.begin_call(call);
+        self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
+        action
+    }
+
+    /// Ends a callback. Gives its context, for the caller to drop.
+    #[must_use]
+    pub(crate) fn end_call(&mut self) -> Context {
+        self.leave();
+        std::mem::take(&mut self.call_context)
+    }
+
+    fn enter(&mut self, actor: Actor) {
+        if !self.actor.inside {
+            self.outside = self.actor.made;
+        }
+        self.actor = actor;
+    }
+
+    /// Nobody acts but the program around the run.
+    fn leave(&mut self) {
+        let (path, made) = (self.outside_path.clone(), self.outside);
+        self.actor = Actor { path, made, ..Actor::default() };
+    }
+
+    // --- ends
+
+    /// Forgets an ended task that nobody holds. Gives what is left, for the caller to drop.
+    #[must_use]
+    pub(crate) fn forget_task(&mut self, task: TaskId) -> Option<TaskInfo> {
+        if let Some(future) = self.kernel.future_of(task) {
+            self.futures.take(future.index());
+        }
+        self.kernel.task_release(task);
+        self.tasks.take(task.index())
+    }
+}

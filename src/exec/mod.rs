@@ -1,0 +1,35 @@
+//! The shell around the kernel: the only place with thread-locals, cells, wakers and unwinding.
+//! It owns the futures, polls what the scheduler picks, and keeps the record.
+
+mod config;
+mod context;
+mod core;
+mod error;
+mod inbox;
+mod names;
+mod primitives;
+pub mod raw;
+mod record;
+mod report;
+mod scopes;
+mod shell;
+mod stuck;
+mod waker;
+
+pub use config::Config;
+pub(crate) use context::NO_LOOP;
+pub use context::{
+    ContextVar, all_tasks, busy, call_exception_handler, call_soon, choose, current_task,
+    interrupt, is_running, iteration, log,
+};
+pub use error::{Cancelled, Error};
+pub(crate) use names::{Holder, Outlet};
+pub(crate) use raw::Wait;
+pub use raw::{Handle, TaskRef};
+pub use record::Divergence;
+pub(crate) use record::{Expect, Thing};
+pub use report::{ExceptionContext, RunReport};
+pub(crate) use scopes::ScopeId;
+pub(crate) use shell::{Entered, Shell, try_with};
+pub(crate) use stuck::Stuck;
+pub use stuck::{Deadlock, StuckTask};

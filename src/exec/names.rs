@@ -1,0 +1,157 @@
+//! What the shell knows of each task, future and callback beside the kernel: names, places in the
+//! source, wakers, contexts. Side tables by slot; a freed slot is reused.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    panic::Location,
+    rc::{Rc, Weak},
+    sync::Arc,
+    task::Waker,
+};
+
+use crate::{
+    kernel::{FutureId, TaskId},
+    trace::{Mark, Path, mix, mix_bytes},
+};
+
+/// Where a task's error goes that the task itself cannot return: it panicked.
+pub(crate) trait Outlet {
+    /// Keeps the error, and sets `seen` when somebody looks at it.
+    fn panicked(&self, message: Arc<str>, seen: Rc<Cell<bool>>);
+
+    /// The text of the error that the task failed with. Counts as retrieved.
+    fn look_at_error(&self) -> Option<String>;
+}
+
+/// One task.
+pub(crate) struct TaskInfo {
+    pub(crate) path: Path,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) spawned_at: &'static Location<'static>,
+    /// The tasks and the objects it has made.
+    pub(crate) made: Made,
+    /// The waker of its last poll; kept for the next one unless wakers are fresh.
+    pub(crate) waker: Option<Waker>,
+    /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
+    pub(crate) waker_generation: u32,
+    /// Wakers of futures between this task and its awaits (`FuturesUnordered` and the like).
+    pub(crate) inner_wakers: Vec<(FutureId, Waker)>,
+    pub(crate) outlet: Option<Weak<dyn Outlet>>,
+    pub(crate) context: Context,
+    /// Cancellations may be injected.
+    pub(crate) offered: bool,
+    /// No handle is left: forget it when it ends.
+    pub(crate) detached: bool,
+}
+
+impl TaskInfo {
+    /// How the task is called: by its name, else by its path.
+    pub(crate) fn label(&self) -> Arc<str> {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => self.path.to_string().into(),
+        }
+    }
+}
+
+/// One future, callback or timer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ObjectInfo {
+    /// What it is: "sleep", "Lock::acquire".
+    pub(crate) what: &'static str,
+    pub(crate) maker: Path,
+    /// As which of its maker's objects.
+    pub(crate) ordinal: u32,
+    /// Stands for it in digests.
+    pub(crate) key: u64,
+    /// Who holds what it waits for, as far as is known.
+    pub(crate) holder: Option<Holder>,
+    pub(crate) context: Context,
+}
+
+/// Who holds an object that others wait for: the object keeps it up to date.
+pub(crate) type Holder = Rc<Cell<Option<TaskId>>>;
+
+impl ObjectInfo {
+    pub(crate) fn new(what: &'static str, maker: Path, ordinal: u32) -> ObjectInfo {
+        let key = mix(mix_bytes(maker.key(), what.as_bytes()), u64::from(ordinal));
+        ObjectInfo { what, maker, ordinal, key, holder: None, context: Context::default() }
+    }
+
+    pub(crate) fn path(&self) -> Path {
+        self.maker.child(Mark::Call, self.ordinal)
+    }
+
+    pub(crate) fn label(&self) -> Arc<str> {
+        format!("{} {}", self.what, self.path()).into()
+    }
+}
+
+/// How many tasks and objects an actor has made: gives the next one its ordinal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) tasks: u32,
+    pub(crate) objects: u32,
+}
+
+/// Values by slot.
+pub(crate) struct Table<T>(Vec<Option<T>>);
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table(Vec::new())
+    }
+}
+
+impl<T> Table<T> {
+    pub(crate) fn put(&mut self, index: usize, value: T) {
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, || None);
+        }
+        self.0[index] = Some(value);
+    }
+
+    pub(crate) fn take(&mut self, index: usize) -> Option<T> {
+        self.0.get_mut(index)?.take()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        self.0.get(index)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.0.get_mut(index)?.as_mut()
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// The values of context variables. A copy shares them until either side sets one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context(Option<Rc<Vec<(u64, Rc<dyn Any>)>>>);
+
+impl Context {
+    pub(crate) fn get(&self, variable: u64) -> Option<Rc<dyn Any>> {
+        let values = self.0.as_ref()?;
+        values.iter().find(|(id, _)| *id == variable).map(|(_, value)| value.clone())
+    }
+
+    /// Gives the value that was there, for the caller to drop.
+    pub(crate) fn set(&mut self, variable: u64, value: Rc<dyn Any>) -> Option<Rc<dyn Any>> {
+        let values = Rc::make_mut(self.0.get_or_insert_default());
+        match values.iter_mut().find(|(id, _)| *id == variable) {
+            Some((_, old)) => Some(std::mem::replace(old, value)),
+            None => {
+                values.push((variable, value));
+                None
+            }
+        }
+    }
+}

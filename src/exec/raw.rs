@@ -1,0 +1,536 @@
+//! The low-level API: what every primitive of the crate is built on, and what users' own
+//! primitives may use. Blind to values; ids are `Send`.
+
+use std::{
+    cell::Cell,
+    future::Future,
+    panic::Location,
+    rc::{Rc, Weak},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{
+    error::{Cancelled, Error},
+    names::{Holder, Outlet},
+    record::Thing,
+    scopes::ScopeId,
+    shell::{Body, Shell, try_with},
+};
+use crate::{
+    kernel::{Action, Answer, CallId, FutureId, Message, OnCancel, State, TaskId},
+    trace::Kind,
+};
+
+/// Names a task of the current run. `Copy` and `Send`; outside the run it names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskRef(pub(crate) TaskId);
+
+impl TaskRef {
+    /// The task's name: the one it was given, else its path.
+    pub fn name(self) -> String {
+        let name = try_with(|shell| shell.core.borrow().label_of(Thing::Task(self.0)));
+        name.flatten().map_or_else(|| "a task of another run".into(), |name| name.to_string())
+    }
+
+    /// As `Task.cancel()`: asks the task to end. False if it is done.
+    pub fn cancel(self) -> bool {
+        self.cancel_message(&None)
+    }
+
+    /// As `Task.cancel(msg)`.
+    pub fn cancel_with(self, message: &str) -> bool {
+        self.cancel_message(&Some(message.into()))
+    }
+
+    fn cancel_message(self, message: &Message) -> bool {
+        try_with(|shell| shell.cancel_task(self.0, message)) == Some(true)
+    }
+
+    /// Drops the task's future at its next step, as Rust's runtimes do. False if it is done.
+    pub fn abort(self) -> bool {
+        try_with(|shell| shell.abort(self.0)) == Some(true)
+    }
+
+    /// As `Task.uncancel()`: takes one request back; gives the count that is left.
+    pub fn uncancel(self) -> u32 {
+        try_with(|shell| shell.uncancel(self.0)).unwrap_or(0)
+    }
+
+    /// As `Task.cancelling()`: the requests so far, less those taken back.
+    pub fn cancelling(self) -> u32 {
+        try_with(|shell| shell.core.borrow().kernel.cancelling(self.0)).unwrap_or(0)
+    }
+
+    /// Has the task ended?
+    pub fn is_done(self) -> bool {
+        try_with(|shell| shell.core.borrow().kernel.has_ended(self.0)).unwrap_or(true)
+    }
+}
+
+impl Shell {
+    pub(crate) fn cancel_task(&self, task: TaskId, message: &Message) -> bool {
+        let mut core = self.core.borrow_mut();
+        let taken = core.kernel.cancel_task(task, message);
+        core.note(Kind::Cancel, Thing::Task(task), taken.into());
+        taken
+    }
+
+    pub(crate) fn abort(&self, task: TaskId) -> bool {
+        let mut core = self.core.borrow_mut();
+        core.note(Kind::Abort, Thing::Task(task), 0);
+        core.kernel.abort(task)
+    }
+
+    pub(crate) fn uncancel(&self, task: TaskId) -> u32 {
+        let mut core = self.core.borrow_mut();
+        let left = core.kernel.uncancel(task);
+        core.note(Kind::Uncancel, Thing::Task(task), left.into());
+        left
+    }
+
+    /// Spawns a task whose body says how it ended.
+    pub(crate) fn spawn(
+        &self,
+        name: Option<Arc<str>>,
+        spawned_at: &'static Location<'static>,
+    ) -> TaskId {
+        self.core.borrow_mut().spawn(name, spawned_at)
+    }
+
+    /// Gives a new task its body; from here on a cancellation may be injected.
+    pub(crate) fn start(&self, task: TaskId, body: Body, outlet: Weak<dyn Outlet>) {
+        self.put_body(task, body);
+        let mut core = self.core.borrow_mut();
+        core.tasks.get_mut(task.index()).expect("a new task is known").outlet = Some(outlet);
+        drop(core);
+        self.choose_doom(task);
+    }
+
+    /// From here on a cancellation may be injected.
+    pub(crate) fn offer(&self, task: TaskId) {
+        let newly = {
+            let mut core = self.core.borrow_mut();
+            let info = core.tasks.get_mut(task.index());
+            info.is_some_and(|info| !std::mem::replace(&mut info.offered, true))
+        };
+        if newly {
+            self.choose_doom(task);
+        }
+    }
+
+    /// Keeps a task that nobody holds, also beyond its end: until `detach`. Says whether nobody
+    /// held it.
+    pub(crate) fn retain(&self, task: TaskId) -> bool {
+        let mut core = self.core.borrow_mut();
+        let info = core.tasks.get_mut(task.index()).expect("a live task is known");
+        std::mem::replace(&mut info.detached, false)
+    }
+
+    /// The error of a failed task, which counts as retrieved then.
+    pub(crate) fn look_at_error(&self, task: TaskId) -> Option<String> {
+        let outlet = {
+            let core = self.core.borrow();
+            let failed = core.kernel.future_of(task).map(|future| core.kernel.state(future));
+            let info = core.tasks.get(task.index()).filter(|_| failed == Some(State::Failed));
+            info.and_then(|info| info.outlet.clone())
+        };
+        outlet?.upgrade()?.look_at_error()
+    }
+
+    /// No handle of the task is left.
+    pub(crate) fn detach(&self, task: TaskId) {
+        let garbage = {
+            let mut core = self.core.borrow_mut();
+            if core.kernel.has_ended(task) {
+                core.forget_task(task)
+            } else {
+                if let Some(info) = core.tasks.get_mut(task.index()) {
+                    info.detached = true;
+                }
+                None
+            }
+        };
+        drop(garbage);
+    }
+}
+
+/// An `asyncio.Future` without a value: who is woken when it is done, and what its `cancel` does.
+/// Belongs to the run in which it was made. Dropping it while it is pending drops its callbacks.
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+/// use seedloop::{raw::RawFuture, run, spawn, Error};
+/// run(async {
+///     let gate = Rc::new(RawFuture::new("gate")?);
+///     let waiter = { let gate = gate.clone(); spawn(async move { gate.wait().await }) };
+///     gate.resolve();
+///     waiter.await
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub struct RawFuture {
+    shell: Rc<Shell>,
+    id: FutureId,
+    /// It is this task.
+    task: Option<TaskId>,
+}
+
+impl RawFuture {
+    /// A pending future; `what` is how reports call it. Its cancel ends it.
+    ///
+    /// # Errors
+    /// [`Error::NoRunningLoop`] outside a run.
+    pub fn new(what: &'static str) -> Result<RawFuture, Error> {
+        RawFuture::with_cancel(what, OnCancel::Itself)
+    }
+
+    /// A pending future with another rule for its cancel.
+    pub(crate) fn with_cancel(what: &'static str, rule: OnCancel) -> Result<RawFuture, Error> {
+        try_with(|shell| RawFuture::in_shell(shell, what, rule)).ok_or(Error::NoRunningLoop)
+    }
+
+    pub(crate) fn in_shell(shell: &Rc<Shell>, what: &'static str, rule: OnCancel) -> RawFuture {
+        let id = shell.core.borrow_mut().new_future(what, rule);
+        RawFuture { shell: shell.clone(), id, task: None }
+    }
+
+    /// A task as a future, held by somebody else.
+    pub(crate) fn on_task_done(shell: &Shell, task: TaskId, callback: impl FnOnce() + 'static) {
+        let call = {
+            let mut core = shell.core.borrow_mut();
+            let future = core.kernel.future_of(task).expect("a live task is a future");
+            let call = core.kernel.on_done(future);
+            core.name_call(call, "done callback");
+            core.note(Kind::OnDone, Thing::Task(task), 0);
+            call
+        };
+        shell.put_closure(call, Box::new(callback));
+    }
+
+    /// A task as a future; the last handle of it.
+    pub(crate) fn of_task(shell: &Rc<Shell>, task: TaskId) -> RawFuture {
+        let id = shell.core.borrow().kernel.future_of(task).expect("a new task is a future");
+        RawFuture { shell: shell.clone(), id, task: Some(task) }
+    }
+
+    pub(crate) fn task(&self) -> Option<TaskId> {
+        self.task
+    }
+
+    pub(crate) fn id(&self) -> FutureId {
+        self.id
+    }
+
+    pub(crate) fn shell(&self) -> &Rc<Shell> {
+        &self.shell
+    }
+
+    /// Names whoever will resolve it, for deadlock reports.
+    pub(crate) fn held_by(&self, holder: &Holder) {
+        if let Some(info) = self.shell.core.borrow_mut().futures.get_mut(self.id.index()) {
+            info.holder = Some(holder.clone());
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.shell.core.borrow().kernel.state(self.id)
+    }
+
+    /// Is it done?
+    pub fn is_done(&self) -> bool {
+        self.state() != State::Pending
+    }
+
+    /// Ends it as finished: its callbacks are ready. False if it is done.
+    pub fn resolve(&self) -> bool {
+        self.end(State::Finished, Kind::Resolve)
+    }
+
+    /// Ends it as failed. False if it is done.
+    pub fn fail(&self) -> bool {
+        self.end(State::Failed, Kind::Fail)
+    }
+
+    fn end(&self, state: State, kind: Kind) -> bool {
+        let mut core = self.shell.core.borrow_mut();
+        let open = core.kernel.resolve(self.id, state);
+        if open {
+            core.note(kind, Thing::Future(self.id), 0);
+        }
+        open
+    }
+
+    /// Cancels it. False if it is done, or if what it stands for refuses.
+    pub fn cancel(&self, message: Option<&str>) -> bool {
+        self.cancel_message(&message.map(Arc::from))
+    }
+
+    pub(crate) fn cancel_message(&self, message: &Message) -> bool {
+        let mut core = self.shell.core.borrow_mut();
+        let taken = core.kernel.cancel(self.id, message);
+        core.note(Kind::Cancel, Thing::Future(self.id), taken.into());
+        taken
+    }
+
+    /// The cancellation that ended it, as `_make_cancelled_error`.
+    pub(crate) fn take_cancelled(&self) -> Cancelled {
+        Cancelled::from_message(self.shell.core.borrow_mut().kernel.take_message(self.id))
+    }
+
+    pub(crate) fn own_cancelled(&self) -> Cancelled {
+        Cancelled::from_message(self.shell.core.borrow().kernel.own_message(self.id))
+    }
+
+    pub(crate) fn is_cancel_requested(&self) -> bool {
+        self.shell.core.borrow().kernel.is_cancel_requested(self.id)
+    }
+
+    /// Runs `callback` when it is done, through the ready handles; if it is done, soon.
+    pub fn on_done(&self, callback: impl FnOnce() + 'static) -> CallId {
+        let call = {
+            let mut core = self.shell.core.borrow_mut();
+            let call = core.kernel.on_done(self.id);
+            core.name_call(call, "done callback");
+            core.note(Kind::OnDone, Thing::Future(self.id), 0);
+            call
+        };
+        self.shell.put_closure(call, Box::new(callback));
+        call
+    }
+
+    /// Takes a callback back. False if it is not waiting any more.
+    pub fn remove_on_done(&self, call: CallId) -> bool {
+        let removed = {
+            let mut core = self.shell.core.borrow_mut();
+            let removed = core.kernel.remove_on_done(self.id, call);
+            removed.then(|| core.calls.take(call.index()))
+        };
+        if removed.is_some() {
+            self.shell.drop_closure(call);
+        }
+        removed.is_some()
+    }
+
+    /// Waits until it is done: the current task is woken then. The cancellation of the future,
+    /// or of the task, is an error. A schedule point if it is pending, and a cancel point.
+    pub fn wait(&self) -> impl Future<Output = Result<(), Error>> + '_ {
+        let mut wait = Wait::on(self.id);
+        std::future::poll_fn(move |context| {
+            if !self.shell.is_current() {
+                return Poll::Ready(Err(Error::WrongLoop));
+            }
+            match wait.poll(context) {
+                Poll::Ready(Ok(())) if self.state() == State::Cancelled => {
+                    Poll::Ready(Err(self.take_cancelled().into()))
+                }
+                polled => polled,
+            }
+        })
+    }
+}
+
+impl Drop for RawFuture {
+    fn drop(&mut self) {
+        if let Some(task) = self.task {
+            return self.shell.detach(task);
+        }
+        let garbage = {
+            let mut core = self.shell.core.borrow_mut();
+            let calls = core.kernel.future_release(self.id);
+            let infos: Vec<_> = calls.iter().map(|call| core.calls.take(call.index())).collect();
+            (calls, infos, core.futures.take(self.id.index()))
+        };
+        garbage.0.iter().for_each(|&call| self.shell.drop_closure(call));
+    }
+}
+
+/// One await of the crate's own: registers with the task that polls it, and takes the
+/// cancellation that the task is told of. Ids only, so it is `Send`.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    on: Option<FutureId>,
+    registered: Option<(TaskId, u32)>,
+    /// The cancellation scope around it.
+    scope: Option<ScopeId>,
+}
+
+impl Wait {
+    /// Waits for a future.
+    pub(crate) fn on(future: FutureId) -> Wait {
+        Wait { on: Some(future), registered: None, scope: None }
+    }
+
+    /// Waits for the next iteration.
+    pub(crate) fn for_turn() -> Wait {
+        Wait { on: None, registered: None, scope: None }
+    }
+
+    /// `Ok` when what is awaited is done, however it ended.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        try_with(|shell| self.poll_in(shell, context))
+            .unwrap_or(Poll::Ready(Err(Error::NoRunningLoop)))
+    }
+
+    fn poll_in(&mut self, shell: &Shell, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(task) = shell.core.borrow().actor.task else {
+            return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
+        };
+        if self.registered.is_some_and(|(owner, _)| owner != task) {
+            self.end(shell);
+        }
+        let answer = {
+            let mut core = shell.core.borrow_mut();
+            let before = self.registered.map(|(_, since)| since);
+            let mut since = before;
+            let answer = core.kernel.poll_await(task, self.on, &mut since);
+            self.registered = since.map(|since| (task, since));
+            if before.is_none() && since.is_some() {
+                match self.on {
+                    Some(future) => core.note(Kind::Await, Thing::Future(future), 0),
+                    None => core.note(Kind::Yield, Thing::None, 0),
+                }
+            }
+            if matches!(answer, Answer::Told(_)) {
+                core.note(Kind::Told, Thing::None, 0);
+            }
+            answer
+        };
+        if self.registered.is_some() && self.scope.is_none() {
+            self.scope = shell.scopes.borrow_mut().join();
+        }
+        match answer {
+            Answer::Pending => {
+                self.keep_waker(shell, task, context);
+                Poll::Pending
+            }
+            Answer::Done => {
+                self.end(shell);
+                Poll::Ready(Ok(()))
+            }
+            Answer::Told(message) => {
+                self.end(shell);
+                Poll::Ready(Err(Cancelled::from_message(message).into()))
+            }
+        }
+    }
+
+    /// The kernel wakes the task. A future in between (`FuturesUnordered`) wants its own waker
+    /// called too.
+    fn keep_waker(&self, shell: &Shell, task: TaskId, context: &Context<'_>) {
+        if shell.is_own_waker(context.waker()) {
+            return;
+        }
+        match self.on {
+            None => context.waker().wake_by_ref(),
+            Some(on) => {
+                let waker = context.waker().clone();
+                let replaced = {
+                    let mut core = shell.core.borrow_mut();
+                    let info = core.tasks.get_mut(task.index()).expect("a stepping task is known");
+                    let wakers = &mut info.inner_wakers;
+                    let known = wakers.iter_mut().find(|(of, old)| *of == on && old.will_wake(&waker));
+                    match known {
+                        Some((_, old)) => Some(std::mem::replace(old, waker)),
+                        None => {
+                            wakers.push((on, waker));
+                            None
+                        }
+                    }
+                };
+                drop(replaced);
+            }
+        }
+    }
+
+    /// Takes the await back.
+    pub(crate) fn end_now(&mut self) {
+        if self.registered.is_some() {
+            try_with(|shell| self.end(shell));
+        }
+    }
+
+    fn end(&mut self, shell: &Shell) {
+        if let Some(scope) = self.scope.take() {
+            shell.scopes.borrow_mut().leave(scope);
+        }
+        if let Some((task, since)) = self.registered.take() {
+            shell.core.borrow_mut().kernel.end_await(task, self.on, since);
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.end_now();
+    }
+}
+
+/// A scheduled callback: asyncio's `Handle` and `TimerHandle`.
+#[derive(Clone)]
+pub struct Handle {
+    shell: Rc<Shell>,
+    call: CallId,
+    cancelled: Rc<Cell<bool>>,
+    deadline: Option<u64>,
+}
+
+impl Handle {
+    pub(crate) fn schedule(
+        what: &'static str,
+        deadline: Option<u64>,
+        callback: Box<dyn FnOnce()>,
+    ) -> Option<Handle> {
+        try_with(|shell| {
+            let call = {
+                let mut core = shell.core.borrow_mut();
+                let now = core.kernel.now();
+                let call = match deadline {
+                    Some(at) => core.kernel.arm(at, Action::Closure),
+                    None => core.kernel.call_soon(Action::Closure),
+                };
+                core.name_call(call, what);
+                match deadline {
+                    Some(at) => core.note(Kind::Arm, Thing::Call(call), at.saturating_sub(now)),
+                    None => core.note(Kind::Schedule, Thing::Call(call), 0),
+                }
+                call
+            };
+            shell.put_closure(call, callback);
+            Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
+        })
+    }
+
+    /// As `Handle.cancel()`: the callback will not run. Nothing if it has.
+    pub fn cancel(&self) {
+        if self.cancelled.replace(true) {
+            return;
+        }
+        let cancelled = {
+            let mut core = self.shell.core.borrow_mut();
+            let armed = core.kernel.deadline(self.call).is_some();
+            let scheduled = core.kernel.is_scheduled(self.call);
+            if scheduled {
+                core.note(Kind::Disarm, Thing::Call(self.call), 0);
+                core.kernel.cancel_call(self.call);
+            }
+            // A timer that is not due is gone; a ready handle stays, as a no-op.
+            let info = armed.then(|| core.calls.take(self.call.index()));
+            scheduled.then_some(info)
+        };
+        if cancelled.is_some() {
+            self.shell.drop_closure(self.call);
+        }
+    }
+
+    /// As `Handle.cancelled()`.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    pub(crate) fn deadline_ns(&self) -> Option<u64> {
+        self.deadline
+    }
+}

@@ -1,0 +1,135 @@
+//! What a run came to, and what the exception handler is told.
+
+use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
+
+use super::{core::Core, raw::TaskRef, record::Divergence};
+use crate::{
+    sched,
+    trace::{Digest, Pick, Plan, Token, Trace},
+};
+
+/// What the loop tells its exception handler: asyncio's `context` dictionary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExceptionContext {
+    /// What happened.
+    pub message: String,
+    /// The error's text.
+    pub error: Option<String>,
+    /// The task that failed.
+    pub task: Option<TaskRef>,
+}
+
+impl ExceptionContext {
+    /// A message alone.
+    pub fn new(message: impl Into<String>) -> ExceptionContext {
+        ExceptionContext { message: message.into(), error: None, task: None }
+    }
+
+    /// With the text of an error.
+    pub fn error(mut self, error: impl Into<String>) -> ExceptionContext {
+        self.error = Some(error.into());
+        self
+    }
+
+    /// With the task that failed.
+    pub fn task(mut self, task: TaskRef) -> ExceptionContext {
+        self.task = Some(task);
+        self
+    }
+
+    /// A handle that took long, in debug mode; the error is the time in virtual ms.
+    pub(crate) fn slow(took_ns: u64) -> ExceptionContext {
+        ExceptionContext::new("slow_callback").error((took_ns / 1_000_000).to_string())
+    }
+
+    /// asyncio's default handler: to standard error.
+    pub(crate) fn print(&self) {
+        eprintln!("seedloop: {self}");
+    }
+}
+
+impl fmt::Display for ExceptionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.error {
+            Some(error) => write!(f, ": {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A task's panic.
+pub(crate) struct Panic {
+    pub(crate) task: Arc<str>,
+    pub(crate) message: Arc<str>,
+    /// Somebody has looked at it.
+    pub(crate) seen: Rc<Cell<bool>>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// The events, if the run recorded them.
+    pub trace: Trace,
+    /// The choices that were not asyncio's.
+    pub picks: Vec<Pick>,
+    /// The digest of all events.
+    pub digest: Digest,
+    /// The handles that ran.
+    pub steps: u64,
+    /// The loop's iterations.
+    pub iterations: u64,
+    /// The choices that were asked: menus of two or more.
+    pub choices: u64,
+    /// Virtual time at the end, in ns.
+    pub time_ns: u64,
+    /// The panics that nobody has looked at: task and message.
+    pub panics: Vec<(Arc<str>, Arc<str>)>,
+    /// Replays the run: from its seed if it had one, else from its choices.
+    pub token: Token,
+    /// Where a replay left the run that its token is of.
+    pub divergence: Option<Divergence>,
+}
+
+impl RunReport {
+    /// The token that replays the run from its choices alone: an edited or shortened list of them
+    /// is a run too.
+    pub fn raw_token(&self) -> Token {
+        Token { plan: Plan::Raw(self.picks.clone()), ..self.token.clone() }
+    }
+
+    /// What a scheduler may know of it.
+    pub fn summary(&self, passed: bool) -> sched::RunReport {
+        let RunReport { steps, choices, digest, .. } = *self;
+        sched::RunReport { steps, choices, digest, passed }
+    }
+}
+
+impl Core {
+    /// Closes the record.
+    pub(crate) fn report(&mut self, panics: Vec<(Arc<str>, Arc<str>)>) -> RunReport {
+        let (digest, steps) = (self.recorder.digest, self.recorder.steps());
+        let divergence = self.expect.as_mut().and_then(|expect| {
+            expect.ended(steps, digest);
+            expect.diverged.clone()
+        });
+        let token = Token {
+            plan: Plan::Raw(self.picks.clone()),
+            settings: self.settings,
+            checks: self.recorder.checks.clone(),
+            digest: digest.short(),
+        };
+        RunReport {
+            trace: self.recorder.trace.take().unwrap_or_default(),
+            picks: std::mem::take(&mut self.picks),
+            digest,
+            steps,
+            iterations: self.kernel.iteration(),
+            choices: self.choices,
+            time_ns: self.kernel.now(),
+            panics,
+            token,
+            divergence,
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The shell around the kernel: it owns the futures and closures, polls them, and decides
+//! nothing. One loop: choose, record, take, poll, settle.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context as PollContext, Poll, Waker},
+};
+
+use super::{
+    config::Config,
+    core::Core,
+    inbox::Inbox,
+    names::Table,
+    record::Thing,
+    report::{ExceptionContext, Panic, RunReport},
+    scopes::Scopes,
+    stuck::Stuck,
+    waker::{TaskWaker, Wake},
+};
+use crate::{
+    kernel::{Action, CallId, End, Entry, Exit, Handle, TaskId, Turn},
+    sched::Scheduler,
+    trace::Kind,
+};
+
+/// The body of a task: says how it ended, its value is elsewhere.
+pub(crate) type Body = Pin<Box<dyn Future<Output = End>>>;
+pub(crate) type Closure = Box<dyn FnOnce()>;
+type Handler = Rc<dyn Fn(&ExceptionContext)>;
+
+/// What debug mode calls a slow handle, in virtual ns: `slow_callback_duration`.
+const SLOW_NS: u64 = 100_000_000;
+
+thread_local! {
+    /// The run of this thread.
+    static CURRENT: RefCell<Option<Rc<Shell>>> = const { RefCell::new(None) };
+}
+
+pub(crate) struct Shell {
+    pub(crate) core: RefCell<Core>,
+    /// The futures of the tasks that do not run.
+    bodies: RefCell<Table<Body>>,
+    /// What the callbacks do.
+    closures: RefCell<Table<Closure>>,
+    pub(crate) inbox: RefCell<Arc<Inbox<Wake>>>,
+    /// The waker that the current poll was given.
+    polling: RefCell<Option<Waker>>,
+    handler: RefCell<Option<Handler>>,
+    /// The panics of tasks so far.
+    panics: RefCell<Vec<Panic>>,
+    interrupted: Cell<bool>,
+    pub(crate) other_threads: bool,
+    /// Tells runs apart. Never in a trace.
+    pub(crate) serial: Cell<u64>,
+    /// The cancellation scopes that the current poll is inside of, outermost first.
+    pub(crate) scopes: RefCell<Scopes>,
+}
+
+/// A number that no other run of the process has.
+fn next_serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The run of this thread, if there is one.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Rc<Shell>) -> R) -> Option<R> {
+    CURRENT.try_with(|current| current.try_borrow().ok()?.as_ref().map(f)).ok().flatten()
+}
+
+/// Makes a shell the run of this thread, until dropped.
+pub(crate) struct Entered(());
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.take());
+    }
+}
+
+impl Shell {
+    pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Rc<Shell> {
+        Rc::new(Shell {
+            core: RefCell::new(Core::new(config, scheduler)),
+            bodies: RefCell::default(),
+            closures: RefCell::default(),
+            inbox: RefCell::new(Arc::new(Inbox::new())),
+            polling: RefCell::new(None),
+            handler: RefCell::new(None),
+            panics: RefCell::default(),
+            interrupted: Cell::new(false),
+            other_threads: config.other_threads,
+            serial: Cell::new(next_serial()),
+            scopes: RefCell::default(),
+        })
+    }
+
+    /// Makes this the run of the thread. Refused inside a run.
+    pub(crate) fn enter(self: &Rc<Shell>) -> Result<Entered, super::Error> {
+        CURRENT.with(|current| {
+            let Ok(mut current) = current.try_borrow_mut() else {
+                return Err(super::Error::NestedRun);
+            };
+            if current.is_some() {
+                return Err(super::Error::NestedRun);
+            }
+            *current = Some(self.clone());
+            Ok(Entered(()))
+        })
+    }
+
+    pub(crate) fn is_current(self: &Rc<Shell>) -> bool {
+        try_with(|current| Rc::ptr_eq(current, self)) == Some(true)
+    }
+
+    // --- the loop
+
+    /// `run_forever`: iterations until somebody stops the loop.
+    pub(crate) fn run_forever(&self) -> Result<(), Stuck> {
+        loop {
+            self.begin_iteration()?;
+            while !self.core.borrow().kernel.iteration_over() {
+                self.turn()?;
+            }
+            let mut core = self.core.borrow_mut();
+            if core.kernel.is_stopping() {
+                core.kernel.set_stopping(false);
+                return Ok(());
+            }
+        }
+    }
+
+    /// `_run_once`, its first half: the wakes from outside, the clock, the due timers.
+    fn begin_iteration(&self) -> Result<(), Stuck> {
+        let mail = self.inbox.borrow().drain();
+        let turn = {
+            let mut core = self.core.borrow_mut();
+            for wake in mail {
+                core.wake(wake.task, wake.generation);
+            }
+            let turn = core.kernel.begin_iteration();
+            let most = core.settings.limits.iterations;
+            if core.kernel.iteration() > most {
+                return Err(Stuck::Livelock(most));
+            }
+            turn
+        };
+        match turn {
+            Turn::Ready => Ok(()),
+            Turn::Advanced => {
+                self.core.borrow_mut().note_clock(Kind::Advance);
+                let doomable = self.core.borrow().doomable();
+                doomable.into_iter().for_each(|task| self.choose_doom(task));
+                Ok(())
+            }
+            Turn::Idle if self.other_threads => {
+                let inbox = self.inbox.borrow().clone();
+                inbox.park();
+                Ok(())
+            }
+            Turn::Idle => Err(Stuck::Deadlock(Arc::new(self.core.borrow().deadlock()))),
+        }
+    }
+
+    /// Runs one handle.
+    fn turn(&self) -> Result<(), Stuck> {
+        let (handle, before) = {
+            let mut core = self.core.borrow_mut();
+            let handle = core.take_next();
+            (handle, core.kernel.now())
+        };
+        match handle {
+            Handle::Step(task) => self.step(task),
+            Handle::Call(call) => self.call(call),
+        }
+        self.end_turn(before)
+    }
+
+    /// The limits, the token's checks, the invariants.
+    fn end_turn(&self, before: u64) -> Result<(), Stuck> {
+        let mut guard = self.core.borrow_mut();
+        let core = &mut *guard;
+        let (digest, steps) = (core.recorder.digest, core.recorder.steps());
+        core.recorder.checks.add(digest);
+        if cfg!(debug_assertions) {
+            core.kernel.check(steps);
+        }
+        if let Some(expect) = &mut core.expect {
+            expect.stepped(steps, digest);
+            if let Some(divergence) = expect.diverged.clone() {
+                return Err(Stuck::Diverged(Arc::new(divergence)));
+            }
+        }
+        let limits = core.settings.limits;
+        if core.recorder.instant_steps > limits.instant_steps {
+            return Err(Stuck::Livelock(limits.instant_steps));
+        }
+        if steps > limits.steps {
+            return Err(Stuck::StepCap(limits.steps));
+        }
+        let slow = core.settings.debug && core.kernel.now() - before >= SLOW_NS;
+        let took = core.kernel.now() - before;
+        drop(guard);
+        if slow {
+            self.report(&ExceptionContext::slow(took));
+        }
+        if self.interrupted.take() {
+            return Err(Stuck::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Runs the step of a task: poll, then settle.
+    fn step(&self, task: TaskId) {
+        self.wake_inner(task);
+        let entry = self.core.borrow_mut().begin_step(task);
+        let exit = match entry {
+            Entry::Ended => return,
+            Entry::Poll => self.poll(task),
+            Entry::Drop(message) => {
+                self.drop_body(task);
+                Exit::Ended(End::Cancelled(message))
+            }
+        };
+        let pending = exit == Exit::Pending;
+        let garbage = self.core.borrow_mut().end_step(task, exit);
+        drop(garbage);
+        if pending {
+            self.choose_doom(task);
+        }
+    }
+
+    /// Polls a task's future once. A panic is the task's.
+    fn poll(&self, task: TaskId) -> Exit {
+        let mut body =
+            self.bodies.borrow_mut().take(task.index()).expect("a live task has a future");
+        let waker = self.core.borrow_mut().take_waker(task, &self.inbox.borrow());
+        let previous = self.polling.replace(Some(waker.clone()));
+        debug_assert!(previous.is_none(), "polls do not nest");
+        let mut context = PollContext::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)));
+        self.polling.take();
+        self.core.borrow_mut().put_waker(task, waker);
+        match polled {
+            Ok(Poll::Pending) => {
+                self.bodies.borrow_mut().put(task.index(), body);
+                Exit::Pending
+            }
+            Ok(Poll::Ready(end)) => {
+                self.drop_caught(task, body);
+                Exit::Ended(end)
+            }
+            Err(payload) => {
+                self.drop_caught(task, body);
+                self.panicked(task, &*payload);
+                Exit::Ended(End::Failed)
+            }
+        }
+    }
+
+    fn drop_body(&self, task: TaskId) {
+        let body = self.bodies.borrow_mut().take(task.index());
+        if let Some(body) = body {
+            self.drop_caught(task, body);
+        }
+    }
+
+    /// Drops a task's future. A panic in a destructor is the task's too.
+    fn drop_caught(&self, task: TaskId, body: Body) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
+            self.panicked(task, &*payload);
+        }
+    }
+
+    /// Hands a panic to whoever awaits the task, and remembers it.
+    fn panicked(&self, task: TaskId, payload: &(dyn Any + Send)) {
+        let message: Arc<str> = panic_text(payload).into();
+        let (outlet, name) = {
+            let mut core = self.core.borrow_mut();
+            core.note(Kind::Panicked, Thing::Text(&message), 0);
+            let outlet = core.tasks.get(task.index()).and_then(|info| info.outlet.clone());
+            (outlet, core.label_of(Thing::Task(task)).unwrap_or_default())
+        };
+        let seen = Rc::new(Cell::new(false));
+        if let Some(outlet) = outlet.and_then(|outlet| outlet.upgrade()) {
+            outlet.panicked(message.clone(), seen.clone());
+        }
+        self.panics.borrow_mut().push(Panic { task: name, message, seen });
+    }
+
+    /// Runs a callback.
+    fn call(&self, call: CallId) {
+        let action = self.core.borrow_mut().begin_call(call);
+        let closure = self.closures.borrow_mut().take(call.index());
+        if action == Some(Action::Closure) {
+            let closure = closure.expect("a live callback has a closure");
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
+                let text = panic_text(&*payload);
+                self.report(&ExceptionContext::new("Exception in callback").error(text));
+            }
+        }
+        let garbage = self.core.borrow_mut().end_call();
+        drop(garbage);
+    }
+
+    /// Wakers that stand between the task and its awaits are woken while the task still counts
+    /// as queued, so that they do not queue it twice.
+    fn wake_inner(&self, task: TaskId) {
+        let wakers = self.core.borrow_mut().due_inner_wakers(task);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    // --- what the low-level API needs
+
+    pub(crate) fn put_body(&self, task: TaskId, body: Body) {
+        self.bodies.borrow_mut().put(task.index(), body);
+    }
+
+    pub(crate) fn put_closure(&self, call: CallId, closure: Closure) {
+        self.closures.borrow_mut().put(call.index(), closure);
+    }
+
+    /// Drops what a cancelled callback would have done.
+    pub(crate) fn drop_closure(&self, call: CallId) {
+        let closure = self.closures.borrow_mut().take(call.index());
+        drop(closure);
+    }
+
+    /// Is `waker` the one that the current poll was given?
+    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
+        self.polling.borrow().as_ref().is_some_and(|own| own.will_wake(waker))
+    }
+
+    /// Asks whether a cancellation is injected into the task. It becomes a callback, which
+    /// competes with what is ready.
+    pub(crate) fn choose_doom(&self, task: TaskId) {
+        let call = {
+            let mut core = self.core.borrow_mut();
+            let doom = core.choose_doom(task);
+            if doom == 0 {
+                return;
+            }
+            let call = core.kernel.call_soon(Action::Closure);
+            core.name_call(call, if doom == 2 { "injected abort" } else { "injected cancel" });
+            (call, doom)
+        };
+        let (call, doom) = call;
+        self.put_closure(
+            call,
+            Box::new(move || {
+                try_with(|shell| shell.core.borrow_mut().doom(task, doom));
+            }),
+        );
+    }
+
+    pub(crate) fn set_handler(&self, handler: Handler) {
+        let old = self.handler.borrow_mut().replace(handler);
+        drop(old);
+    }
+
+    /// `loop.call_exception_handler`. A panic in the handler goes to the default one.
+    pub(crate) fn report(&self, context: &ExceptionContext) {
+        let handler = self.handler.borrow().clone();
+        let Some(handler) = handler else { return context.print() };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
+            let text = panic_text(&*payload);
+            ExceptionContext::new("Unhandled error in exception handler").error(text).print();
+        }
+    }
+
+    /// `loop.stop()`: the loop ends after this iteration.
+    pub(crate) fn stop(&self) {
+        let mut core = self.core.borrow_mut();
+        core.kernel.set_stopping(true);
+        core.note(Kind::Stop, Thing::None, 0);
+    }
+
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.set(true);
+    }
+
+    // --- the end
+
+    /// Drops what is left, tasks in order of creation, and says what the run came to.
+    pub(crate) fn finish(&self) -> RunReport {
+        let live = self.core.borrow().kernel.live_tasks();
+        for task in live {
+            let body = self.bodies.borrow_mut().take(task.index());
+            let Some(body) = body else { continue };
+            self.core.borrow_mut().note(Kind::Drop, Thing::Task(task), 0);
+            self.drop_caught(task, body);
+        }
+        let closures = std::mem::take(&mut *self.closures.borrow_mut());
+        drop(closures);
+        let panics = std::mem::take(&mut *self.panics.borrow_mut());
+        let unseen = panics.into_iter().filter(|panic| !panic.seen.get());
+        let panics = unseen.map(|panic| (panic.task, panic.message)).collect();
+        let report = self.core.borrow_mut().report(panics);
+        let handler = self.handler.borrow_mut().take();
+        drop(handler);
+        report
+    }
+
+    /// Ready for another run in the same memory. Refused if something of the last run is still
+    /// held outside.
+    pub(crate) fn reset(self: &Rc<Shell>) -> bool {
+        if Rc::strong_count(self) > 1 {
+            return false;
+        }
+        debug_assert!(self.panics.borrow().is_empty(), "the last run is finished");
+        if Arc::strong_count(&self.inbox.borrow()) > 1 {
+            self.inbox.replace(Arc::new(Inbox::new()));
+        }
+        self.interrupted.set(false);
+        self.serial.set(next_serial());
+        self.scopes.take();
+        let garbage = {
+            let mut core = self.core.borrow_mut();
+            let tasks = std::mem::take(&mut core.tasks);
+            let (futures, calls) = (std::mem::take(&mut core.futures), std::mem::take(&mut core.calls));
+            core.reset();
+            (tasks, futures, calls)
+        };
+        drop(garbage);
+        true
+    }
+}
+
+impl Core {
+    /// A waker wakes a task; stale ones do nothing.
+    pub(crate) fn wake(&mut self, task: TaskId, generation: u32) {
+        let fresh = self.tasks.get(task.index()).is_some_and(|info| info.waker_generation == generation);
+        if fresh && self.kernel.wake(task) {
+            self.note(Kind::Wake, Thing::Task(task), 0);
+        }
+    }
+
+    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
+    fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Waker {
+        let fresh = self.settings.fresh_wakers;
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        match info.waker.take() {
+            Some(waker) if !fresh => waker,
+            _ => {
+                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
+                let wake = Wake { task, generation: info.waker_generation };
+                TaskWaker::new(wake, inbox.clone())
+            }
+        }
+    }
+
+    fn put_waker(&mut self, task: TaskId, waker: Waker) {
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        info.waker = Some(waker);
+    }
+
+    fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
+        let told = self.kernel.must_cancel(task);
+        let Some(info) = self.tasks.get_mut(task.index()) else { return Vec::new() };
+        if info.inner_wakers.is_empty() {
+            return Vec::new();
+        }
+        let wakers = std::mem::take(&mut info.inner_wakers);
+        let (due, kept): (Vec<_>, Vec<_>) =
+            wakers.into_iter().partition(|(on, _)| told || self.kernel.is_done(*on));
+        info.inner_wakers = kept;
+        due.into_iter().map(|(_, waker)| waker).collect()
+    }
+
+    /// An injected cancellation is picked.
+    fn doom(&mut self, task: TaskId, doom: u32) {
+        self.note(Kind::Doom, Thing::Task(task), doom.into());
+        match doom {
+            2 => self.kernel.abort(task),
+            _ => self.kernel.cancel_task(task, &None),
+        };
+    }
+}
+
+/// The message of a panic.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_string(),
+        (_, Some(text)) => text.clone(),
+        _ => "a panic without a text".to_string(),
+    }
+}

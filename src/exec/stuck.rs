@@ -1,0 +1,159 @@
+//! Why a run cannot go on, in words: who is stuck, where it was spawned, what it waits for, and
+//! the cycle, if there is one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use super::{core::Core, error::Error, record::{Divergence, Thing}};
+use crate::kernel::{FutureId, OnCancel, TaskId};
+
+/// Why the loop was left before its time.
+#[derive(Clone, Debug)]
+pub(crate) enum Stuck {
+    Deadlock(Arc<Deadlock>),
+    Livelock(u64),
+    StepCap(u64),
+    Interrupted,
+    Diverged(Arc<Divergence>),
+}
+
+impl From<Stuck> for Error {
+    fn from(stuck: Stuck) -> Error {
+        match stuck {
+            Stuck::Deadlock(deadlock) => Error::Deadlock(deadlock),
+            Stuck::Livelock(count) => Error::Livelock(count),
+            Stuck::StepCap(steps) => Error::StepCap(steps),
+            Stuck::Interrupted => Error::Interrupted,
+            Stuck::Diverged(divergence) => Error::Diverged(divergence),
+        }
+    }
+}
+
+/// Nothing is ready, no timer is armed, and these tasks are not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlock {
+    /// The stuck tasks, in order of creation.
+    pub tasks: Vec<StuckTask>,
+    /// Tasks each of which waits for the next, and the last for the first; empty if there is no
+    /// such cycle that the loop can see.
+    pub cycle: Vec<Arc<str>>,
+}
+
+/// A task that waits for what never comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StuckTask {
+    /// Its name, or its path.
+    pub name: Arc<str>,
+    /// File and line of the spawn.
+    pub spawned_at: String,
+    /// What it waits for.
+    pub waits_for: Vec<String>,
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "deadlock: nothing is ready, no timer is armed")?;
+        for task in &self.tasks {
+            let waits = task.waits_for.join(" and ");
+            write!(f, "\n  {} waits for {waits} (spawned at {})", task.name, task.spawned_at)?;
+        }
+        if let Some(first) = self.cycle.first() {
+            write!(f, "\n  cycle: {} -> {first}", self.cycle.join(" -> "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Describes the live tasks, none of which can step.
+    pub(crate) fn deadlock(&self) -> Deadlock {
+        let tasks = self.kernel.live_tasks();
+        let edges: BTreeMap<TaskId, Vec<TaskId>> = tasks
+            .iter()
+            .map(|&task| {
+                let blockers = self.kernel.awaits(task).flat_map(|future| self.blockers(future));
+                (task, blockers.collect())
+            })
+            .collect();
+        let cycle = cycle(&tasks, &edges);
+        let name = |task| self.label_of(Thing::Task(task)).unwrap_or_default();
+        Deadlock {
+            tasks: tasks.iter().map(|&task| self.stuck_task(task)).collect(),
+            cycle: cycle.into_iter().map(name).collect(),
+        }
+    }
+
+    fn stuck_task(&self, task: TaskId) -> StuckTask {
+        let info = self.tasks.get(task.index()).expect("a live task is known");
+        let mut waits_for: Vec<String> =
+            self.kernel.awaits(task).map(|future| self.describe(future)).collect();
+        if waits_for.is_empty() {
+            waits_for.push("a foreign future that nobody wakes".into());
+        }
+        StuckTask { name: info.label(), spawned_at: info.spawned_at.to_string(), waits_for }
+    }
+
+    fn describe(&self, future: FutureId) -> String {
+        let label = self.label_of(Thing::Future(future)).unwrap_or_else(|| "a future".into());
+        match self.kernel.on_cancel(future) {
+            Some(OnCancel::Task(_)) => format!("task {label}"),
+            _ => match self.blockers(future)[..] {
+                [] => label.to_string(),
+                [ref holders @ ..] => {
+                    let name = |&task| self.label_of(Thing::Task(task)).unwrap_or_default();
+                    let names: Vec<_> = holders.iter().map(name).collect();
+                    format!("{label}, held up by {}", names.join(", "))
+                }
+            },
+        }
+    }
+
+    /// The tasks that are to complete a future, as far as is known.
+    fn blockers(&self, future: FutureId) -> Vec<TaskId> {
+        match self.kernel.on_cancel(future) {
+            Some(&OnCancel::Task(task)) => vec![task],
+            Some(OnCancel::Children(children)) => {
+                let open = children.iter().filter(|&&child| !self.kernel.is_done(child));
+                open.flat_map(|&child| self.blockers(child)).collect()
+            }
+            _ => {
+                let info = self.futures.get(future.index());
+                let holder = info.and_then(|info| info.holder.as_ref()?.get());
+                holder.filter(|&task| !self.kernel.has_ended(task)).into_iter().collect()
+            }
+        }
+    }
+}
+
+/// The first cycle that a walk from the oldest task meets.
+fn cycle(tasks: &[TaskId], edges: &BTreeMap<TaskId, Vec<TaskId>>) -> Vec<TaskId> {
+    let mut left_behind: BTreeSet<TaskId> = BTreeSet::new();
+    for &start in tasks {
+        let mut path = vec![start];
+        let mut next = vec![0];
+        while let Some(&task) = path.last() {
+            let at = next.last_mut().expect("as long as the path");
+            let target = edges.get(&task).and_then(|targets| targets.get(*at)).copied();
+            *at += 1;
+            match target {
+                Some(target) if left_behind.contains(&target) => {}
+                Some(target) => match path.iter().position(|&task| task == target) {
+                    Some(from) => return path.split_off(from),
+                    None => {
+                        path.push(target);
+                        next.push(0);
+                    }
+                },
+                None => {
+                    left_behind.insert(task);
+                    path.pop();
+                    next.pop();
+                }
+            }
+        }
+    }
+    Vec::new()
+}

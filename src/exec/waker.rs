@@ -1,0 +1,47 @@
+//! The waker of a task: from the loop's own thread straight to the kernel, from any other through
+//! the inbox.
+
+use std::{
+    sync::Arc,
+    task::{Wake as WakeTrait, Waker},
+};
+
+use super::{inbox::Inbox, shell::try_with};
+use crate::kernel::TaskId;
+
+/// Whom to wake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wake {
+    pub(crate) task: TaskId,
+    pub(crate) generation: u32,
+}
+
+/// Holds ids and the inbox, never the run: Send, and harmless after its end.
+pub(crate) struct TaskWaker {
+    wake: Wake,
+    inbox: Arc<Inbox<Wake>>,
+}
+
+impl TaskWaker {
+    pub(crate) fn new(wake: Wake, inbox: Arc<Inbox<Wake>>) -> Waker {
+        Waker::from(Arc::new(TaskWaker { wake, inbox }))
+    }
+}
+
+impl WakeTrait for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let Wake { task, generation } = self.wake;
+        let done = try_with(|shell| {
+            let own = Arc::ptr_eq(&*shell.inbox.borrow(), &self.inbox);
+            let core = own.then(|| shell.core.try_borrow_mut().ok()).flatten();
+            core.map(|mut core| core.wake(task, generation)).is_some()
+        });
+        if done != Some(true) {
+            self.inbox.post(self.wake);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Callbacks and timers, by id. What a callback does lives in the shell, but for the one that
+//! resolves a future, which a sleep needs.
+
+use super::{FutureId, Handle, Kernel, State, slab::Key};
+
+/// Names a callback or timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub(super) Key);
+
+impl CallId {
+    /// The call's place in side tables; reused once the call is gone.
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// What a callback does when it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The shell runs its closure.
+    Closure,
+    /// The future ends as finished, unless it is done: asyncio's sleep.
+    Resolve(FutureId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Call {
+    action: Action,
+    place: Place,
+}
+
+/// Where a callback waits. A callback that has run or was dropped is no longer in the slab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// In the callback list of a pending future.
+    OnDone,
+    /// In the timers, under this key.
+    Armed(u64, u64),
+    /// Among the ready handles.
+    Queued,
+    /// Among the ready handles, as a no-op: cancelled. No event disables another.
+    Cancelled,
+}
+
+impl Kernel {
+    /// `loop.call_soon`.
+    pub fn call_soon(&mut self, action: Action) -> CallId {
+        let call = self.new_call(action, Place::Queued);
+        self.ready.push(Handle::Call(call));
+        call
+    }
+
+    /// `loop.call_at`: arms a timer. Every deadline, also one that has passed, goes through the
+    /// timers and joins the ready handles at the start of an iteration.
+    pub fn arm(&mut self, deadline: u64, action: Action) -> CallId {
+        let key = (deadline, self.registrations);
+        self.registrations += 1;
+        let call = self.new_call(action, Place::Armed(key.0, key.1));
+        self.timers.insert(key, call);
+        call
+    }
+
+    /// `Handle.cancel()`: a timer is disarmed, a ready handle stays as a no-op. Says whether
+    /// there was anything to cancel.
+    pub fn cancel_call(&mut self, call: CallId) -> bool {
+        let Some(entry) = self.calls.get_mut(call.0) else { return false };
+        match entry.place {
+            Place::Armed(deadline, registration) => {
+                self.timers.remove(&(deadline, registration));
+                self.calls.remove(call.0);
+            }
+            Place::Queued => entry.place = Place::Cancelled,
+            Place::Cancelled => return false,
+            Place::OnDone => unreachable!("a done callback is removed from its future"),
+        }
+        true
+    }
+
+    /// The deadline of an armed timer.
+    pub fn deadline(&self, call: CallId) -> Option<u64> {
+        match self.calls.get(call.0)?.place {
+            Place::Armed(deadline, _) => Some(deadline),
+            _ => None,
+        }
+    }
+
+    /// Is the callback still to run?
+    pub fn is_scheduled(&self, call: CallId) -> bool {
+        self.calls.get(call.0).is_some_and(|call| call.place != Place::Cancelled)
+    }
+
+    /// Runs a callback that was taken from the ready handles, as far as the kernel does: gives
+    /// `Closure` if the shell is to run it now, `None` if it was cancelled.
+    pub fn begin_call(&mut self, call: CallId) -> Option<Action> {
+        let entry = self.calls.remove(call.0).expect("a ready callback exists");
+        match (entry.place, entry.action) {
+            (Place::Cancelled, _) => None,
+            (_, Action::Closure) => Some(Action::Closure),
+            (_, Action::Resolve(future)) => {
+                self.resolve(future, State::Finished);
+                Some(entry.action)
+            }
+        }
+    }
+
+    pub(super) fn new_call(&mut self, action: Action, place: Place) -> CallId {
+        CallId(self.calls.insert(Call { action, place }))
+    }
+
+    /// A callback joins the ready handles: its timer is due, or its future is done.
+    pub(super) fn queue_call(&mut self, call: CallId) {
+        self.calls.get_mut(call.0).expect("a waiting callback exists").place = Place::Queued;
+        self.ready.push(Handle::Call(call));
+    }
+
+    pub(super) fn place(&self, call: CallId) -> Option<Place> {
+        self.calls.get(call.0).map(|call| call.place)
+    }
+}

@@ -1,0 +1,211 @@
+//! Futures: a state that is set once, and what is to happen then. asyncio's `Future` without its
+//! value, which the shell keeps.
+
+use super::{Action, CallId, Kernel, Message, TaskId, calls::Place, slab::Key};
+
+/// Names a future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FutureId(pub(super) Key);
+
+impl FutureId {
+    /// The future's place in side tables; reused once the future is gone.
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// Where a future stands. It leaves `Pending` once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not done.
+    Pending,
+    /// Done, with a value.
+    Finished,
+    /// Done, with an error.
+    Failed,
+    /// Done, by a cancellation.
+    Cancelled,
+}
+
+/// What a future's `cancel` does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum OnCancel {
+    /// It ends as cancelled: a plain future.
+    Itself,
+    /// The task is told.
+    Task(TaskId),
+    /// Each of these is cancelled: a gathering.
+    Children(Vec<FutureId>),
+}
+
+/// What is scheduled when a future is done. Takes one hop through the ready handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Callback {
+    Wake(TaskId),
+    Call(CallId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Future {
+    pub(super) state: State,
+    /// invariant: empty once the future is done.
+    pub(super) callbacks: Vec<Callback>,
+    pub(super) on_cancel: OnCancel,
+    /// A cancel has been passed on to at least one child.
+    cancel_requested: bool,
+    /// The message of the cancel that ended it.
+    message: Message,
+    /// The message is for the first who asks: it belongs to the error that ended a task.
+    message_once: bool,
+}
+
+impl Kernel {
+    /// A new pending future.
+    pub fn future_new(&mut self, on_cancel: OnCancel) -> FutureId {
+        FutureId(self.futures.insert(Future {
+            state: State::Pending,
+            callbacks: Vec::new(),
+            on_cancel,
+            cancel_requested: false,
+            message: None,
+            message_once: false,
+        }))
+    }
+
+    /// The last handle is gone. A pending future's callbacks never run: they are given back.
+    pub fn future_release(&mut self, future: FutureId) -> Vec<CallId> {
+        let Some(gone) = self.futures.remove(future.0) else { return Vec::new() };
+        let mut dropped = Vec::new();
+        for callback in gone.callbacks {
+            if let Callback::Call(call) = callback {
+                self.calls.remove(call.0);
+                dropped.push(call);
+            }
+        }
+        dropped
+    }
+
+    /// Where the future stands; a future that is gone counts as cancelled.
+    pub fn state(&self, future: FutureId) -> State {
+        self.futures.get(future.0).map_or(State::Cancelled, |future| future.state)
+    }
+
+    /// `Future.done()`.
+    pub fn is_done(&self, future: FutureId) -> bool {
+        self.state(future) != State::Pending
+    }
+
+    /// Was a cancel passed on to a child? The gathering then ends as cancelled in any case.
+    pub fn is_cancel_requested(&self, future: FutureId) -> bool {
+        self.futures.get(future.0).is_some_and(|future| future.cancel_requested)
+    }
+
+    /// What the future's `cancel` would do: says who is to complete it.
+    pub fn on_cancel(&self, future: FutureId) -> Option<&OnCancel> {
+        self.futures.get(future.0).map(|future| &future.on_cancel)
+    }
+
+    /// The message of the cancellation, as `_make_cancelled_error`: the one of the error that
+    /// ended a task is handed out once.
+    pub fn take_message(&mut self, future: FutureId) -> Message {
+        let future = self.futures.get_mut(future.0)?;
+        if future.message_once { future.message.take() } else { future.message.clone() }
+    }
+
+    /// The message that `cancel` left on the future itself (`_cancel_message`).
+    pub fn own_message(&self, future: FutureId) -> Message {
+        let future = self.futures.get(future.0)?;
+        if future.message_once { None } else { future.message.clone() }
+    }
+
+    /// `set_result`, `set_exception`: false if the future is done.
+    pub fn resolve(&mut self, future: FutureId, state: State) -> bool {
+        self.settle(future, state, None, false)
+    }
+
+    /// `Future.cancel(msg)`: false if the future is done, or if no child of it took the cancel.
+    pub fn cancel(&mut self, future: FutureId, message: &Message) -> bool {
+        let Some(entry) = self.futures.get(future.0) else { return false };
+        if entry.state != State::Pending {
+            return false;
+        }
+        match entry.on_cancel.clone() {
+            OnCancel::Itself => self.settle(future, State::Cancelled, message.clone(), false),
+            OnCancel::Task(task) => self.cancel_task(task, message),
+            OnCancel::Children(children) => {
+                let mut any = false;
+                for child in children {
+                    any |= self.cancel(child, message);
+                }
+                if any && let Some(entry) = self.futures.get_mut(future.0) {
+                    entry.cancel_requested = true;
+                }
+                any
+            }
+        }
+    }
+
+    /// `add_done_callback`: on a done future the callback is ready at once.
+    pub fn on_done(&mut self, future: FutureId) -> CallId {
+        match self.futures.get(future.0) {
+            Some(entry) if entry.state == State::Pending => {
+                let call = self.new_call(Action::Closure, Place::OnDone);
+                self.add_callback(future, Callback::Call(call));
+                call
+            }
+            _ => self.call_soon(Action::Closure),
+        }
+    }
+
+    /// `remove_done_callback`: says whether it was there. One that is already ready still runs.
+    pub fn remove_on_done(&mut self, future: FutureId, call: CallId) -> bool {
+        let Some(entry) = self.futures.get_mut(future.0) else { return false };
+        let before = entry.callbacks.len();
+        entry.callbacks.retain(|&callback| callback != Callback::Call(call));
+        let removed = entry.callbacks.len() < before;
+        if removed {
+            self.calls.remove(call.0);
+        }
+        removed
+    }
+
+    pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
+        let entry = self.futures.get_mut(future.0).expect("an awaited future exists");
+        debug_assert_eq!(entry.state, State::Pending, "callbacks wait for a pending future");
+        entry.callbacks.push(callback);
+    }
+
+    /// Takes one wake-up of `task` back.
+    pub(super) fn remove_wake(&mut self, future: FutureId, task: TaskId) {
+        if let Some(entry) = self.futures.get_mut(future.0) {
+            let wake = entry.callbacks.iter().position(|&c| c == Callback::Wake(task));
+            if let Some(at) = wake {
+                entry.callbacks.remove(at);
+            }
+        }
+    }
+
+    /// The future is done: each callback is scheduled, in order of registration.
+    pub(super) fn settle(
+        &mut self,
+        future: FutureId,
+        state: State,
+        message: Message,
+        message_once: bool,
+    ) -> bool {
+        let Some(entry) = self.futures.get_mut(future.0) else { return false };
+        if entry.state != State::Pending {
+            return false;
+        }
+        (entry.state, entry.message, entry.message_once) = (state, message, message_once);
+        for callback in std::mem::take(&mut entry.callbacks) {
+            match callback {
+                Callback::Wake(task) => {
+                    self.wake(task);
+                }
+                Callback::Call(call) => self.queue_call(call),
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,173 @@
+//! The pure machine: which tasks exist, which may run, and what time it is.
+//!
+//! No futures, no clocks, no randomness, no shared state: a [`Kernel`] is a value that can be
+//! cloned, compared and hashed. The shell around it owns closures and wakers and decides nothing.
+//! Its transitions are those of asyncio (`base_events.py`, `futures.py`, `tasks.py` of CPython
+//! 3.13), over ids.
+
+mod calls;
+mod check;
+mod futures;
+mod ready;
+mod slab;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use calls::{Action, CallId};
+pub use futures::{FutureId, OnCancel, State};
+use ready::Ready;
+pub(crate) use slab::{Key, Slab};
+pub use tasks::{Answer, End, Entry, Exit, TaskId};
+
+/// The message of a cancellation, as in `task.cancel(msg)`.
+pub type Message = Option<Arc<str>>;
+
+/// What the loop runs one at a time: asyncio's `Handle`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handle {
+    /// The next step of a task.
+    Step(TaskId),
+    /// A callback: `call_soon`, a due timer, a done callback.
+    Call(CallId),
+}
+
+/// What the start of an iteration found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// At least one handle is ready.
+    Ready,
+    /// Nothing was ready: the clock moved to the least deadline, whose timers are ready now.
+    Advanced,
+    /// Nothing is ready and no timer is armed: only somebody outside can go on.
+    Idle,
+}
+
+/// The scheduler's whole state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// Virtual time in ns since the loop's start. Never goes back.
+    now: u64,
+    /// The iterations begun so far: asyncio's `_run_once` calls.
+    iteration: u64,
+    /// The handles that may run, in FIFO order.
+    /// invariant: a task's step stands here exactly once iff the task is `queued`.
+    ready: Ready,
+    /// Armed timers by (deadline, registration): ties fire in order of registration.
+    timers: BTreeMap<(u64, u64), CallId>,
+    /// The timers registered so far.
+    registrations: u64,
+    /// The tasks spawned so far: gives the order of creation.
+    spawned: u64,
+    tasks: Slab<tasks::Task>,
+    futures: Slab<futures::Future>,
+    calls: Slab<calls::Call>,
+    /// The loop ends after this iteration: `loop.stop()`.
+    stopping: bool,
+}
+
+impl Kernel {
+    /// Virtual time in ns since the loop's start.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The iterations begun so far.
+    pub fn iteration(&self) -> u64 {
+        self.iteration
+    }
+
+    /// How many handles may run now.
+    pub fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The `index`th ready handle in FIFO order.
+    pub fn ready(&self, index: usize) -> Option<Handle> {
+        self.ready.get(index)
+    }
+
+    /// Have all handles that were ready at the iteration's start run?
+    pub fn iteration_over(&self) -> bool {
+        self.ready.batch_len() == 0
+    }
+
+    /// The earliest deadline of an armed timer.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.timers.keys().next().map(|&(deadline, _)| deadline)
+    }
+
+    /// Has somebody asked the loop to end after this iteration?
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// `loop.stop()`: the loop ends after this iteration; `false` takes it back.
+    pub fn set_stopping(&mut self, stopping: bool) {
+        self.stopping = stopping;
+    }
+
+    /// Starts an iteration, as `_run_once`: if nothing is ready the clock moves to the least
+    /// deadline; due timers join the ready handles; what is ready now is the iteration's batch.
+    pub fn begin_iteration(&mut self) -> Turn {
+        self.iteration += 1;
+        let mut turn = Turn::Ready;
+        if self.ready.len() == 0 && !self.stopping {
+            let Some(deadline) = self.next_deadline() else { return Turn::Idle };
+            if deadline > self.now {
+                self.now = deadline;
+                turn = Turn::Advanced;
+            }
+        }
+        self.collect_due();
+        self.ready.begin_batch();
+        turn
+    }
+
+    /// The clock slips to the least deadline although handles are ready: a timeout may fire
+    /// although the reply is there. Says whether it moved.
+    pub fn slip(&mut self) -> bool {
+        match self.next_deadline() {
+            Some(deadline) if deadline > self.now => {
+                self.now = deadline;
+                self.collect_due();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A new kernel in the old one's memory. Ids of the old one must not be used any more.
+    pub fn reset(&mut self) {
+        self.ready.reset();
+        self.timers.clear();
+        self.tasks.clear();
+        self.futures.clear();
+        self.calls.clear();
+        (self.now, self.iteration, self.registrations, self.spawned) = (0, 0, 0, 0);
+        self.stopping = false;
+    }
+
+    /// Blocks the loop for `ns`, as `time.sleep` in a step would.
+    pub fn busy(&mut self, ns: u64) {
+        self.now = self.now.saturating_add(ns);
+    }
+
+    /// Takes the `index`th ready handle out, to be run: `begin_step` or `begin_call` is next.
+    pub fn take(&mut self, index: usize) -> Handle {
+        self.ready.take(index).expect("a choice is among the ready handles")
+    }
+
+    /// `_run_once`: every timer that is due joins the ready handles, in (deadline, registration).
+    fn collect_due(&mut self) {
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let call = entry.remove();
+            self.queue_call(call);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Tasks: when they step, what they wait for, and how a cancellation reaches them. asyncio's
+//! `Task.__step`, `cancel` and `uncancel`, for a task that may wait for several things at once.
+
+use super::{FutureId, Handle, Kernel, Message, OnCancel, State, futures::Callback, slab::Key};
+
+/// Names a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(pub(super) Key);
+
+impl TaskId {
+    /// The task's place in side tables; reused once the task is gone.
+    pub fn index(self) -> usize {
+        self.0.index()
+    }
+}
+
+/// What a task does when its step is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Poll it.
+    Poll,
+    /// Drop its future and finish it as cancelled: aborted, cancelled before its first step, or
+    /// cancelled where nothing inside it can be told.
+    Drop(Message),
+    /// It has ended: a wake that came too late.
+    Ended,
+}
+
+/// What the poll of an await finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Not yet; the task is woken when it is done.
+    Pending,
+    /// What was awaited is done.
+    Done,
+    /// The task is told of a cancellation here.
+    Told(Message),
+}
+
+/// How a task's body ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a value.
+    Finished,
+    /// With an error, or by a panic.
+    Failed,
+    /// With an error that is a cancellation, or dropped by one.
+    Cancelled(Message),
+}
+
+/// What became of a task's body after its step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It waits.
+    Pending,
+    /// It ended.
+    Ended(End),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Task {
+    /// The task as a future.
+    pub(super) future: FutureId,
+    /// Its place in the order of creation.
+    pub(super) born: u64,
+    /// The steps begun so far.
+    step: u32,
+    /// Its next step stands among the ready handles.
+    pub(super) queued: bool,
+    pub(super) running: bool,
+    ended: bool,
+    aborted: bool,
+    /// What its body waits for: registered by a poll of that await, taken back when the await
+    /// is answered or dropped.
+    pub(super) awaits: Vec<Await>,
+    /// A cancellation that is asked for and not yet delivered.
+    /// invariant: a task with one is queued or running.
+    pub(super) must_cancel: Option<Message>,
+    /// The cancellation that is delivered in this step, to every await registered before it.
+    told: Option<Message>,
+    /// An await has taken it.
+    told_taken: bool,
+    /// `cancelling()`: the requests so far less the `uncancel`s.
+    cancels: u32,
+    /// A cancel is on its way down from here: one that comes back, round a cycle of awaits, is
+    /// refused.
+    telling: bool,
+}
+
+/// One await of a task: a future, or nothing but the next step (`sleep(0)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Await {
+    pub(super) on: Option<FutureId>,
+    /// The step in which it was registered.
+    since: u32,
+}
+
+impl Kernel {
+    /// `create_task`: the first step is ready at the end of the queue.
+    pub fn spawn(&mut self) -> TaskId {
+        let future = self.future_new(OnCancel::Itself);
+        let task = TaskId(self.tasks.insert(Task {
+            future,
+            born: self.spawned,
+            step: 0,
+            queued: false,
+            running: false,
+            ended: false,
+            aborted: false,
+            awaits: Vec::new(),
+            must_cancel: None,
+            told: None,
+            told_taken: false,
+            cancels: 0,
+            telling: false,
+        }));
+        self.spawned += 1;
+        self.set_on_cancel(future, OnCancel::Task(task));
+        self.wake(task);
+        task
+    }
+
+    /// The task's last handle is gone, and it has ended.
+    pub fn task_release(&mut self, task: TaskId) {
+        if let Some(gone) = self.tasks.remove(task.0) {
+            debug_assert!(gone.ended, "a live task is kept");
+            self.future_release(gone.future);
+        }
+    }
+
+    /// The task as a future.
+    pub fn future_of(&self, task: TaskId) -> Option<FutureId> {
+        self.tasks.get(task.0).map(|task| task.future)
+    }
+
+    /// Is the task gone or done?
+    pub fn has_ended(&self, task: TaskId) -> bool {
+        self.tasks.get(task.0).is_none_or(|task| task.ended)
+    }
+
+    /// The tasks that have not ended, in order of creation: `asyncio.all_tasks()`.
+    pub fn live_tasks(&self) -> Vec<TaskId> {
+        let live = self.tasks.iter().filter(|(_, task)| !task.ended);
+        let mut tasks: Vec<_> = live.map(|(key, task)| (task.born, TaskId(key))).collect();
+        tasks.sort_unstable_by_key(|&(born, _)| born);
+        tasks.into_iter().map(|(_, task)| task).collect()
+    }
+
+    /// Will the next step be told of a cancellation?
+    pub fn must_cancel(&self, task: TaskId) -> bool {
+        self.tasks.get(task.0).is_some_and(|task| task.must_cancel.is_some())
+    }
+
+    /// The futures that the task waits for.
+    pub fn awaits(&self, task: TaskId) -> impl Iterator<Item = FutureId> + '_ {
+        self.tasks.get(task.0).into_iter().flat_map(|task| task.awaits.iter().filter_map(|a| a.on))
+    }
+
+    /// The task may step again: its future is done, or a waker says so. A task is queued once,
+    /// however often it is woken. Says whether it was not queued before.
+    pub fn wake(&mut self, task: TaskId) -> bool {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        let parked = !entry.ended && !entry.queued;
+        if parked {
+            entry.queued = true;
+            self.ready.push(Handle::Step(task));
+        }
+        parked
+    }
+
+    /// Starts the step of a task that was taken from the ready handles.
+    pub fn begin_step(&mut self, task: TaskId) -> Entry {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return Entry::Ended };
+        entry.queued = false;
+        if entry.ended {
+            return Entry::Ended;
+        }
+        let first = entry.step == 0;
+        entry.step += 1;
+        entry.running = true;
+        entry.told = entry.must_cancel.take();
+        if entry.aborted {
+            return Entry::Drop(entry.told.take().flatten());
+        }
+        if entry.told.is_some() && (first || entry.awaits.is_empty()) {
+            return Entry::Drop(entry.told.take().flatten());
+        }
+        Entry::Poll
+    }
+
+    /// Ends the step. A task that ended settles as a future.
+    pub fn end_step(&mut self, task: TaskId, exit: Exit) {
+        let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
+        entry.running = false;
+        let told = entry.told.take().filter(|_| !entry.told_taken);
+        entry.told_taken = false;
+        let asked = entry.must_cancel.take().or(told);
+        match exit {
+            Exit::Pending => {
+                let aborted = entry.aborted;
+                if let Some(message) = asked {
+                    self.tell(task, &message);
+                }
+                if aborted {
+                    self.wake(task);
+                }
+            }
+            Exit::Ended(end) => {
+                debug_assert!(entry.awaits.is_empty(), "an ended body has dropped its awaits");
+                entry.ended = true;
+                let future = entry.future;
+                match (end, asked) {
+                    // Cancelled right before its end: the value is dropped.
+                    (End::Finished, Some(message)) => {
+                        self.settle(future, State::Cancelled, message, false)
+                    }
+                    (End::Finished, None) => self.settle(future, State::Finished, None, false),
+                    (End::Failed, _) => self.settle(future, State::Failed, None, false),
+                    (End::Cancelled(message), _) => {
+                        self.settle(future, State::Cancelled, message, true)
+                    }
+                };
+            }
+        }
+    }
+
+    /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
+    /// at first. A done future is answered at once; a pending one is registered.
+    pub fn poll_await(
+        &mut self,
+        task: TaskId,
+        on: Option<FutureId>,
+        since: &mut Option<u32>,
+    ) -> Answer {
+        let state = on.map(|future| self.state(future));
+        let entry = self.tasks.get_mut(task.0).expect("a polling task exists");
+        let step = entry.step;
+        let Some(registered) = *since else {
+            if !matches!(state, None | Some(State::Pending)) {
+                return Answer::Done;
+            }
+            *since = Some(step);
+            entry.awaits.push(Await { on, since: step });
+            match on {
+                Some(future) => self.add_callback(future, Callback::Wake(task)),
+                None => {
+                    self.wake(task);
+                }
+            }
+            return Answer::Pending;
+        };
+        if registered < step
+            && let Some(message) = entry.told.clone()
+        {
+            entry.told_taken = true;
+            // The future's own cancellation goes first: it carries its own message.
+            if state != Some(State::Cancelled) {
+                return Answer::Told(message);
+            }
+        }
+        match state {
+            Some(State::Pending) => Answer::Pending,
+            None if registered == step => Answer::Pending,
+            _ => Answer::Done,
+        }
+    }
+
+    /// An await is answered, or dropped.
+    pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return };
+        let gone = Await { on, since };
+        if let Some(at) = entry.awaits.iter().position(|&a| a == gone) {
+            entry.awaits.remove(at);
+            if let Some(future) = on {
+                self.remove_wake(future, task);
+            }
+        }
+    }
+
+    /// `Task.cancel(msg)`: the innermost futures that the task waits for are cancelled; where
+    /// that is refused, the task is told at its next step.
+    pub fn cancel_task(&mut self, task: TaskId, message: &Message) -> bool {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        if entry.ended || entry.telling {
+            return false;
+        }
+        entry.cancels += 1;
+        if entry.running {
+            entry.must_cancel = Some(message.clone());
+        } else {
+            self.tell(task, message);
+        }
+        true
+    }
+
+    /// The task's future is dropped at its next step: what Rust's runtimes call abort.
+    pub fn abort(&mut self, task: TaskId) -> bool {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        if entry.ended {
+            return false;
+        }
+        entry.aborted = true;
+        if !entry.running {
+            self.wake(task);
+        }
+        true
+    }
+
+    /// `Task.uncancel()`: gives the count that is left; at 0 a request that is not yet delivered
+    /// is withdrawn.
+    pub fn uncancel(&mut self, task: TaskId) -> u32 {
+        let Some(entry) = self.tasks.get_mut(task.0) else { return 0 };
+        if entry.cancels > 0 {
+            entry.cancels -= 1;
+            if entry.cancels == 0 {
+                entry.must_cancel = None;
+            }
+        }
+        entry.cancels
+    }
+
+    /// `Task.cancelling()`.
+    pub fn cancelling(&self, task: TaskId) -> u32 {
+        self.tasks.get(task.0).map_or(0, |task| task.cancels)
+    }
+
+    /// Cancels everything that the suspended task waits for. What refuses (it is done, or it is
+    /// `sleep(0)`, or there is nothing) is told at the next step.
+    fn tell(&mut self, task: TaskId, message: &Message) {
+        let entry = self.tasks.get_mut(task.0).expect("a live task exists");
+        entry.telling = true;
+        let awaits: Vec<_> = entry.awaits.iter().map(|a| a.on).collect();
+        let mut refused = awaits.is_empty();
+        for on in awaits {
+            refused |= !on.is_some_and(|future| self.cancel(future, message));
+        }
+        let entry = self.tasks.get_mut(task.0).expect("a live task exists");
+        entry.telling = false;
+        if refused {
+            entry.must_cancel = Some(message.clone());
+            self.wake(task);
+        }
+    }
+
+    fn set_on_cancel(&mut self, future: FutureId, on_cancel: OnCancel) {
+        self.futures.get_mut(future.0).expect("a new future exists").on_cancel = on_cancel;
+    }
+}

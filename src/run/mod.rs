@@ -1,0 +1,276 @@
+//! `asyncio.run` and `asyncio.Runner` (runners.py of CPython 3.13).
+
+use std::{mem, panic::Location, rc::Rc};
+
+use crate::{
+    compose::gather_tasks,
+    exec::{
+        Config, Entered, Error, ExceptionContext, Expect, RunReport, Shell, Stuck, TaskRef,
+        raw::RawFuture,
+    },
+    sched::{self, Fifo, RandomWalk, Scheduler},
+    task::{Outcome, Slot, spawn_at, spawn_plain},
+    time::Instant,
+    trace::{Plan, Token, TokenError},
+};
+
+/// As `asyncio.run`: runs a future in asyncio's order, in virtual time, then cancels what is left
+/// and waits for it.
+///
+/// # Errors
+/// Those of the future; [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the
+/// run gets stuck.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// let answer = seedloop::run(async {
+///     seedloop::sleep(Duration::from_secs(3600)).await?; // an hour that takes no time
+///     Ok::<i32, seedloop::Error>(42)
+/// });
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
+#[track_caller]
+pub fn run<F, M>(
+    main: F,
+) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: Future<Output: Outcome<M>> + 'static,
+{
+    let mut runner = Runner::new(Config::default());
+    let result = runner.run(main);
+    match runner.close() {
+        Ok(()) => result,
+        // A run that got stuck says so itself.
+        Err(_) if result.is_err() => result,
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// The loop cannot go on: there is no clean-up.
+    Stuck,
+    Closed,
+    Finished,
+}
+
+/// A run with a set-up of its own, step by step: run, close, finish. As `asyncio.Runner`.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, yield_now};
+/// let mut runner = Runner::seeded(Config::default(), 7, 0);
+/// runner.run(async { yield_now().await })?;
+/// let report = runner.finish();
+/// let again = Runner::replay(&report.token)?;
+/// # drop(again);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub struct Runner {
+    shell: Rc<Shell>,
+    stage: Stage,
+    plan: Option<Plan>,
+}
+
+impl Runner {
+    /// A run in asyncio's order.
+    pub fn new(config: Config) -> Runner {
+        Runner::with_scheduler(config, Box::new(Fifo))
+    }
+
+    /// A run in an order of `scheduler`'s choosing.
+    pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Runner {
+        Runner { shell: Shell::new(&config, scheduler), stage: Stage::Open, plan: None }
+    }
+
+    /// Run `run` of the random walk of `seed`.
+    pub fn seeded(config: Config, seed: u64, run: u64) -> Runner {
+        let mut runner = Runner::with_scheduler(config, Box::new(RandomWalk::new(seed, run)));
+        runner.set_plan(RandomWalk::NAME, seed, run);
+        runner
+    }
+
+    /// The run that the token is of. It fails where it diverges from that run, with
+    /// [`Error::Diverged`].
+    ///
+    /// # Errors
+    /// If the token names a strategy that this version does not have.
+    pub fn replay(token: &Token) -> Result<Runner, TokenError> {
+        Runner::replay_with(Config::default(), token)
+    }
+
+    /// As [`replay`](Runner::replay); the token's settings go before those of `config`.
+    ///
+    /// # Errors
+    /// If the token names a strategy that this version does not have.
+    pub fn replay_with(mut config: Config, token: &Token) -> Result<Runner, TokenError> {
+        config.set(token.settings);
+        let mut runner = Runner::with_scheduler(config, sched::of_plan(&token.plan)?);
+        runner.plan = Some(token.plan.clone());
+        runner.shell.core.borrow_mut().expect = Some(Expect::new(token));
+        Ok(runner)
+    }
+
+    pub(crate) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
+        self.plan = Some(Plan::Seed { strategy: strategy.into(), seed, run });
+    }
+
+    /// As `loop.set_exception_handler`: `handler` is told of errors that nobody else sees.
+    /// Default: standard error.
+    pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
+        self.shell.set_handler(Rc::new(handler));
+    }
+
+    /// Virtual time; also after the run.
+    pub fn time(&self) -> Instant {
+        Instant::from_nanos(self.shell.core.borrow().kernel.now())
+    }
+
+    /// The loop's iteration; also after the run.
+    pub fn iteration(&self) -> u64 {
+        self.shell.core.borrow().kernel.iteration()
+    }
+
+    /// As `Runner.run`: runs `main` until it is done; what else is left stays until
+    /// [`close`](Runner::close). May be called again.
+    ///
+    /// # Errors
+    /// Those of `main`; [`Error::NestedRun`] inside a run; [`Error::LoopClosed`]; if the run gets
+    /// stuck [`Error::Deadlock`], [`Error::Livelock`], [`Error::StepCap`], [`Error::Interrupted`]
+    /// or [`Error::Diverged`].
+    #[track_caller]
+    pub fn run<F, M>(
+        &mut self,
+        main: F,
+    ) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+    where
+        F: Future<Output: Outcome<M>> + 'static,
+    {
+        let caller = Location::caller();
+        let _entered = self.enter()?;
+        let task = spawn_at(Some("main".into()), caller, main);
+        let slot: Rc<Slot<_, _>> = task.slot.clone();
+        drop(task);
+        self.until_done(&slot.raw)?;
+        slot.outcome()
+    }
+
+    fn enter(&self) -> Result<Entered, Error> {
+        let entered = self.shell.enter()?;
+        match self.stage {
+            Stage::Open => Ok(entered),
+            _ => Err(Error::LoopClosed),
+        }
+    }
+
+    /// `run_until_complete`.
+    fn until_done(&mut self, target: &RawFuture) -> Result<(), Error> {
+        let shell = self.shell.clone();
+        let stop = target.on_done(move || shell.stop());
+        let ran = self.shell.run_forever();
+        target.remove_on_done(stop);
+        if let Err(stuck) = ran {
+            if !matches!(stuck, Stuck::Interrupted) {
+                self.stage = Stage::Stuck;
+            }
+            return Err(stuck.into());
+        }
+        if !target.is_done() {
+            return Err(Error::Misuse("the loop was stopped before the future was done"));
+        }
+        Ok(())
+    }
+
+    /// As `Runner.close()`: cancels the tasks that are left, waits for them, and reports those
+    /// that fail meanwhile. Nothing if the run is stuck or closed.
+    ///
+    /// # Errors
+    /// [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the clean-up gets
+    /// stuck.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if self.stage != Stage::Open {
+            return Ok(());
+        }
+        let _entered = self.enter()?;
+        let closed = self.clean_up();
+        if self.stage == Stage::Open {
+            self.stage = Stage::Closed;
+        }
+        closed
+    }
+
+    fn clean_up(&mut self) -> Result<(), Error> {
+        let shell = self.shell.clone();
+        let left = shell.core.borrow().kernel.live_tasks();
+        if !left.is_empty() {
+            let detached: Vec<_> =
+                left.iter().copied().filter(|&task| shell.retain(task)).collect();
+            for &task in &left {
+                TaskRef(task).cancel();
+            }
+            let all = gather_tasks(&shell, &left)?;
+            let waited = self.until_done(&all);
+            for task in left {
+                if let Some(text) = shell.look_at_error(task) {
+                    let text = ExceptionContext::new(SHUTDOWN).error(text);
+                    shell.report(&text.task(TaskRef(task)));
+                }
+            }
+            detached.into_iter().for_each(|task| shell.detach(task));
+            waited?;
+        }
+        // asyncio shuts down its async generators and its executor, each in a task.
+        for _ in 0..2 {
+            let task = spawn_plain(async {});
+            self.until_done(&task.slot.raw)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run: closes it, drops what is left in order of creation, and says what it came
+    /// to.
+    pub fn finish(mut self) -> RunReport {
+        self.end()
+    }
+
+    /// Ends the run, and leaves the memory for another.
+    pub(crate) fn end(&mut self) -> RunReport {
+        // What is stuck now is in the report's failure already, or nobody's business.
+        let _ = self.close();
+        self.stage = Stage::Finished;
+        let entered = self.shell.enter();
+        let mut report = self.shell.finish();
+        drop(entered);
+        if let Some(plan) = self.plan.take() {
+            report.token.plan = plan;
+        }
+        report
+    }
+
+    /// Another run in the same memory, with what the scheduler plans next; false if it plans
+    /// nothing.
+    pub(crate) fn again(&mut self, config: &Config, last: Option<&sched::RunReport>) -> Option<u64> {
+        let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
+        if !self.shell.reset() {
+            let scheduler = mem::replace(
+                &mut self.shell.core.borrow_mut().scheduler,
+                Box::new(Fifo),
+            );
+            self.shell = Shell::new(config, scheduler);
+        }
+        self.stage = Stage::Open;
+        Some(plan.run)
+    }
+}
+
+const SHUTDOWN: &str = "unhandled exception during asyncio.run() shutdown";
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if self.stage != Stage::Finished {
+            self.end();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Who picks. A [`Scheduler`] answers every menu of a run with one integer; 0 is what CPython's
+//! asyncio would do. One algorithm per file. Pure: chance comes from a seed, time not at all.
+
+mod choices;
+mod fifo;
+mod random;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+pub use choices::{Choices, Deviation};
+pub use fifo::Fifo;
+pub use random::RandomWalk;
+pub use replay::Replay;
+
+use crate::{
+    kernel::{Handle, Kernel},
+    trace::{Digest, Event, Plan, TokenError},
+};
+
+/// What a choice is about. The numbers name ChaCha streams: append, never renumber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum ChoiceKind {
+    /// Which ready handle runs next; 0 is the first in FIFO order.
+    Order = 0,
+    /// Whether a cancellation is injected into a task: 0 none, 1 cancel, 2 abort.
+    Cancel = 1,
+    /// Whether the clock advances although something is ready: 0 no.
+    Slip = 2,
+    /// What the program asked for with [`choose`](crate::choose).
+    User = 3,
+}
+
+impl ChoiceKind {
+    /// All kinds, in order.
+    pub const ALL: [ChoiceKind; 4] =
+        [ChoiceKind::Order, ChoiceKind::Cancel, ChoiceKind::Slip, ChoiceKind::User];
+
+    /// The letter that stands for the kind in tokens.
+    pub fn letter(self) -> char {
+        ['o', 'c', 's', 'u'][self as usize]
+    }
+
+    /// Is every option but 0 something that goes wrong? Then 0 should be likely.
+    pub fn is_fault(self) -> bool {
+        matches!(self, ChoiceKind::Cancel | ChoiceKind::Slip)
+    }
+}
+
+/// What may be chosen: one of `len` options, 2 or more.
+#[derive(Clone, Copy, Debug)]
+pub struct Menu<'a> {
+    kind: ChoiceKind,
+    len: u32,
+    kernel: &'a Kernel,
+}
+
+impl<'a> Menu<'a> {
+    pub(crate) fn new(kind: ChoiceKind, len: u32, kernel: &'a Kernel) -> Self {
+        Menu { kind, len, kernel }
+    }
+
+    /// What the choice is about.
+    pub fn kind(&self) -> ChoiceKind {
+        self.kind
+    }
+
+    /// How many options there are.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// The handle behind an option, if the choice is which runs next.
+    pub fn handle(&self, option: u32) -> Option<Handle> {
+        match self.kind {
+            ChoiceKind::Order => self.kernel.ready(option as usize),
+            _ => None,
+        }
+    }
+}
+
+/// Answers the menus of many runs.
+pub trait Scheduler {
+    /// Picks an option: less than `menu.len()`.
+    fn choose(&mut self, menu: &Menu<'_>) -> u32;
+
+    /// An event has happened. Called only while the run records its trace.
+    fn executed(&mut self, _event: &Event) {}
+
+    /// What to run next, after a run that ended like `last`; `None` when all is done.
+    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan>;
+
+    /// What it means that all runs have passed.
+    fn guarantee(&self) -> Guarantee;
+}
+
+/// One run to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunPlan {
+    /// Its number, from 0.
+    pub run: u64,
+}
+
+/// What a run came to, as far as a scheduler may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// The handles that ran.
+    pub steps: u64,
+    /// The choices that were asked: menus of two or more.
+    pub choices: u64,
+    /// The digest of all events.
+    pub digest: Digest,
+    /// Did it end without a failure?
+    pub passed: bool,
+}
+
+/// What it means that all runs of a scheduler have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Guarantee {
+    /// This one schedule is fine.
+    One,
+    /// A sample of the schedules is fine.
+    Sampled,
+}
+
+/// The scheduler that does what a token's plan says.
+pub(crate) fn of_plan(plan: &Plan) -> Result<Box<dyn Scheduler>, TokenError> {
+    match plan {
+        Plan::Raw(picks) => Ok(Box::new(Replay::new(picks.clone()))),
+        Plan::Seed { strategy, seed, run } if strategy == RandomWalk::NAME => {
+            Ok(Box::new(RandomWalk::new(*seed, *run)))
+        }
+        Plan::Seed { strategy, .. } => {
+            Err(TokenError::new(format!("there is no strategy {strategy:?}; there is random")))
+        }
+    }
+}

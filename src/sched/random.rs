@@ -1,0 +1,81 @@
+//! A random walk: every ready handle is equally likely to be next. Immune to tasks that have
+//! nothing to do with the bug; finds most published ones within a few dozen runs.
+//!
+//! Each kind of choice draws from a ChaCha8 stream of its own, so that a new kind, or one more
+//! fault point, does not reshuffle the order. The reduction to a menu is frozen here (Lemire,
+//! "Fast random integer generation in an interval", 2019), so that no dependency can change it.
+
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+
+use super::{ChoiceKind, Guarantee, Menu, RunPlan, RunReport, Scheduler};
+
+/// One fault choice in this many is taken.
+const FAULT_ONE_IN: u32 = 4;
+
+/// The random walk over all runs of a seed.
+#[derive(Clone, Debug)]
+pub struct RandomWalk {
+    seed: u64,
+    run: u64,
+    streams: [Option<ChaCha8Rng>; ChoiceKind::ALL.len()],
+}
+
+impl RandomWalk {
+    /// The name that stands for it in tokens.
+    pub const NAME: &'static str = "random";
+
+    /// Starts at run `run` of `seed`. Run k depends on the two numbers alone.
+    pub fn new(seed: u64, run: u64) -> RandomWalk {
+        RandomWalk { seed, run, streams: [const { None }; ChoiceKind::ALL.len()] }
+    }
+
+    fn stream(&mut self, kind: ChoiceKind) -> &mut ChaCha8Rng {
+        let (seed, run) = (self.seed, self.run);
+        self.streams[kind as usize].get_or_insert_with(|| {
+            let mut key = *b"????????????????seedloop choices";
+            key[..8].copy_from_slice(&seed.to_le_bytes());
+            key[8..16].copy_from_slice(&run.to_le_bytes());
+            let mut stream = ChaCha8Rng::from_seed(key);
+            stream.set_stream(kind as u64);
+            stream
+        })
+    }
+}
+
+/// A uniform number below `n`, by widening multiplication; rejects what would be biased.
+pub(super) fn below(stream: &mut impl Rng, n: u32) -> u32 {
+    loop {
+        let product = u64::from(stream.next_u32()) * u64::from(n);
+        let low = product as u32;
+        if low >= n || low >= n.wrapping_neg() % n {
+            return (product >> 32) as u32;
+        }
+    }
+}
+
+impl Scheduler for RandomWalk {
+    fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+        let stream = self.stream(menu.kind());
+        if !menu.kind().is_fault() {
+            return below(stream, menu.len());
+        }
+        match below(stream, FAULT_ONE_IN) {
+            0 => 1 + below(stream, menu.len() - 1),
+            _ => 0,
+        }
+    }
+
+    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+        if last.is_some() {
+            *self = RandomWalk::new(self.seed, self.run + 1);
+        }
+        Some(RunPlan { run: self.run })
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Sampled
+    }
+}

@@ -1,0 +1,204 @@
+//! `asyncio.Condition`: a wait gives the lock up, and comes back only with it.
+
+use std::{cell::RefCell, rc::Rc};
+
+use super::{
+    Lock, LockGuard,
+    turn::{Bound, Turn, WaitList, Waiter, Waiting},
+};
+use crate::{exec::Error, kernel::State};
+
+/// A condition that tasks wait for under a lock. As `asyncio.Condition`. Wake-ups may be spurious:
+/// look at the condition again. Clones are handles of the same one.
+///
+/// # Examples
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use seedloop::{Condition, Error, run, spawn};
+/// run(async {
+///     let (condition, ready) = (Condition::new(), Rc::new(Cell::new(false)));
+///     let waiter = spawn({
+///         let (condition, ready) = (condition.clone(), ready.clone());
+///         async move {
+///             let mut guard = condition.acquire().await?;
+///             guard.wait_for(|| ready.get()).await
+///         }
+///     });
+///     let guard = condition.acquire().await?;
+///     ready.set(true);
+///     condition.notify_all()?;
+///     drop(guard);
+///     waiter.await
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Condition(Rc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    lock: Lock,
+    waiters: RefCell<Vec<Waiter>>,
+    bound: Bound,
+}
+
+impl Condition {
+    /// A condition with a lock of its own.
+    pub fn new() -> Condition {
+        Condition::default()
+    }
+
+    /// A condition under a lock that others use too.
+    pub fn with_lock(lock: &Lock) -> Condition {
+        Condition(Rc::new(Inner { lock: lock.clone(), ..Inner::default() }))
+    }
+
+    /// As `acquire()`: waits for the lock.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    pub async fn acquire(&self) -> Result<ConditionGuard, Error> {
+        let lock = Some(self.0.lock.acquire().await?);
+        Ok(ConditionGuard { condition: self.clone(), lock })
+    }
+
+    /// As `release()`, for a guard that was forgotten.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the lock is free.
+    pub fn release(&self) -> Result<(), Error> {
+        self.0.lock.release()
+    }
+
+    /// As `locked()`.
+    pub fn locked(&self) -> bool {
+        self.0.lock.locked()
+    }
+
+    /// As `wait()`, for a lock whose guard was forgotten: gives it up, waits for a notification,
+    /// and takes it again, also when cancelled. With a guard use [`ConditionGuard::wait`]. A
+    /// schedule point and a cancel point.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the lock is free; [`Error::Cancelled`].
+    pub async fn wait(&self) -> Result<(), Error> {
+        let (lock, waited) = self.wait_unlocked().await?;
+        lock.forget();
+        waited
+    }
+
+    /// As `wait_for(predicate)`: waits until it holds.
+    ///
+    /// # Errors
+    /// As [`wait`](Condition::wait).
+    pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) -> Result<(), Error> {
+        while !predicate() {
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits; gives the lock, and how the wait ended.
+    async fn wait_unlocked(&self) -> Result<(LockGuard, Result<(), Error>), Error> {
+        if !self.locked() {
+            return Err(Error::Misuse("waiting needs the lock: acquire it first"));
+        }
+        let turn = Turn::new(self, "Condition::wait", &self.0.bound)?;
+        self.release()?;
+        self.0.waiters.borrow_mut().push(turn.waiter());
+        let mut waited = turn.wait().await;
+        let lock = loop {
+            match self.0.lock.acquire().await {
+                Ok(lock) => break lock,
+                Err(error @ Error::Cancelled(_)) => waited = Err(error),
+                Err(error) => return Err(error),
+            }
+        };
+        if waited.is_err() {
+            // It may have been notified as well: pass that on.
+            self.wake(1);
+        }
+        Ok((lock, waited))
+    }
+
+    /// As `notify(n)`: wakes the first `n` that wait.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the lock is free.
+    pub fn notify(&self, n: usize) -> Result<(), Error> {
+        if !self.locked() {
+            return Err(Error::Misuse("notifying needs the lock: acquire it first"));
+        }
+        self.wake(n);
+        Ok(())
+    }
+
+    /// As `notify_all()`.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] if the lock is free.
+    pub fn notify_all(&self) -> Result<(), Error> {
+        self.notify(usize::MAX)
+    }
+
+    pub(super) fn wake(&self, n: usize) {
+        let waiters = self.0.waiters.borrow().clone();
+        let pending = waiters.iter().filter(|waiter| waiter.state() == State::Pending);
+        pending.take(n).for_each(Waiter::wake);
+    }
+}
+
+impl WaitList for Condition {
+    fn over(&self, waiter: &Waiter, _is_turn: bool) {
+        self.0.waiters.borrow_mut().retain(|other| other != waiter);
+    }
+
+    fn dropped(&self, waiter: &Waiter) {
+        self.over(waiter, false);
+        if waiter.state() == State::Finished {
+            self.wake(1);
+        }
+    }
+}
+
+/// The lock of a condition, held. Dropping it releases the lock.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct ConditionGuard {
+    condition: Condition,
+    /// None while a wait has given it up.
+    lock: Option<LockGuard>,
+}
+
+impl ConditionGuard {
+    /// Keeps the lock held until [`Condition::release`].
+    pub fn forget(mut self) {
+        if let Some(lock) = self.lock.take() {
+            lock.forget();
+        }
+    }
+
+    /// As `Condition.wait()`: gives the lock up, waits for a notification, and takes it again,
+    /// also when cancelled. Dropped meanwhile, the guard holds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub async fn wait(&mut self) -> Result<(), Error> {
+        if let Some(lock) = self.lock.take() {
+            lock.forget();
+        }
+        let (lock, waited) = self.condition.wait_unlocked().await?;
+        self.lock = Some(lock);
+        waited
+    }
+
+    /// As `Condition.wait_for(predicate)`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub async fn wait_for(&mut self, mut predicate: impl FnMut() -> bool) -> Result<(), Error> {
+        while !predicate() {
+            self.wait().await?;
+        }
+        Ok(())
+    }
+}

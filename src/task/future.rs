@@ -1,0 +1,346 @@
+//! asyncio's `Future`: a value that is set once and awaited by any number.
+
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use crate::{
+    exec::{Cancelled, Error, ExceptionContext, Outlet, TaskRef, Wait, current_task, raw::RawFuture},
+    kernel::{self, CallId},
+};
+
+/// Where a future stands, with what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State<'a, T, E> {
+    /// Not done.
+    Pending,
+    /// Done, with a value; `None` once somebody took it.
+    Finished(Option<&'a T>),
+    /// Done, with an error; `None` once somebody took it.
+    Failed(Option<&'a E>),
+    /// Done, by a cancellation.
+    Cancelled,
+}
+
+/// Names a done callback, to take it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallbackId(CallId);
+
+/// What all handles of one future share.
+pub(crate) struct Slot<T, E> {
+    pub(crate) raw: RawFuture,
+    value: RefCell<Option<Result<T, E>>>,
+    /// How to copy the value: set once there are two handles. Without it the first await takes it.
+    copy: Cell<Option<Copy<T, E>>>,
+    /// The text of an error, for reports.
+    text: fn(&E) -> String,
+    /// Nobody has looked at the error yet.
+    unseen: Cell<bool>,
+    /// Tells the run that the panic that the error is has been looked at.
+    panic_seen: RefCell<Option<Rc<Cell<bool>>>>,
+}
+
+type Copy<T, E> = fn(&Result<T, E>) -> Result<T, E>;
+
+impl<T, E> Slot<T, E> {
+    pub(crate) fn new(raw: RawFuture, text: fn(&E) -> String) -> Rc<Slot<T, E>> {
+        Rc::new(Slot {
+            raw,
+            value: RefCell::new(None),
+            copy: Cell::new(None),
+            text,
+            unseen: Cell::new(false),
+            panic_seen: RefCell::new(None),
+        })
+    }
+
+    /// Keeps the value; the state is the kernel's.
+    pub(crate) fn put(&self, value: Result<T, E>) {
+        self.unseen.set(value.is_err());
+        let old = self.value.replace(Some(value));
+        drop(old);
+    }
+
+    /// Somebody has looked at the error: it is not reported.
+    pub(crate) fn mark_retrieved(&self) {
+        self.unseen.set(false);
+        if let Some(seen) = &*self.panic_seen.borrow() {
+            seen.set(true);
+        }
+    }
+
+    pub(crate) fn state(&self) -> kernel::State {
+        self.raw.state()
+    }
+
+    /// Takes or copies the result of a done future, as `result()` after an await.
+    pub(crate) fn outcome(&self) -> Result<T, E>
+    where
+        E: From<Error>,
+    {
+        match self.state() {
+            kernel::State::Pending => {
+                Err(Error::InvalidState("the result is not ready: await it first").into())
+            }
+            kernel::State::Cancelled => Err(Error::from(self.raw.take_cancelled()).into()),
+            _ => {
+                self.mark_retrieved();
+                let value = match self.copy.get() {
+                    Some(copy) => self.value.borrow().as_ref().map(copy),
+                    None => self.value.take(),
+                };
+                const TAKEN: &str = "the result was taken by an earlier await: await clones of it";
+                value.unwrap_or_else(|| Err(Error::InvalidState(TAKEN).into()))
+            }
+        }
+    }
+}
+
+impl<T, E: From<Error>> Outlet for Slot<T, E> {
+    fn panicked(&self, message: Arc<str>, seen: Rc<Cell<bool>>) {
+        self.panic_seen.replace(Some(seen));
+        self.put(Err(Error::Panicked(message).into()));
+    }
+
+    fn look_at_error(&self) -> Option<String> {
+        self.mark_retrieved();
+        let value = self.value.borrow();
+        value.as_ref().and_then(|value| value.as_ref().err()).map(self.text)
+    }
+}
+
+impl<T, E> Drop for Slot<T, E> {
+    fn drop(&mut self) {
+        if !self.unseen.get() {
+            return;
+        }
+        let Some(Err(error)) = self.value.get_mut() else { return };
+        let kind = if self.raw.task().is_some() { "Task" } else { "Future" };
+        let mut context = ExceptionContext::new(format!("{kind} exception was never retrieved"));
+        context = context.error((self.text)(error));
+        if let Some(task) = self.raw.task() {
+            context = context.task(TaskRef(task));
+        }
+        self.raw.shell().report(&context);
+    }
+}
+
+/// A value that is set once. As `asyncio.Future`. Clones are handles of the same future, and
+/// awaiting them needs `T: Clone` and `E: Clone`; without a clone the first await takes the value.
+///
+/// Awaiting is a schedule point unless the future is done, and a cancel point. A cancellation of
+/// the awaiting task cancels the future, for all who await it: [`shield`](crate::shield) it where
+/// that is not meant.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Future, run, spawn};
+/// let got = run(async {
+///     let answer: Future<i32> = Future::new();
+///     let waiter = spawn({ let answer = answer.clone(); async move { answer.await } });
+///     answer.set_result(42)?;
+///     waiter.await
+/// })?;
+/// assert_eq!(got, 42);
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Future<T, E = Error> {
+    pub(crate) slot: Rc<Slot<T, E>>,
+    wait: Option<Wait>,
+}
+
+impl<T, E> Unpin for Future<T, E> {}
+
+impl<T: Clone, E: Clone> Clone for Future<T, E> {
+    fn clone(&self) -> Self {
+        self.slot.copy.set(Some(Result::clone));
+        Future::from_slot(self.slot.clone())
+    }
+}
+
+impl<T, E> Default for Future<T, E> {
+    fn default() -> Self {
+        Future::new()
+    }
+}
+
+impl<T, E> Future<T, E> {
+    /// As `loop.create_future()`.
+    ///
+    /// # Panics
+    /// Outside a run.
+    pub fn new() -> Future<T, E> {
+        let raw = RawFuture::new("Future").expect(crate::exec::NO_LOOP);
+        Future::from_slot(Slot::new(raw, |_| std::any::type_name::<E>().to_string()))
+    }
+
+    pub(crate) fn from_slot(slot: Rc<Slot<T, E>>) -> Future<T, E> {
+        Future { slot, wait: None }
+    }
+
+    /// As `set_result`: ends it as finished.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] if it is done; [`Error::Misuse`] on a task.
+    pub fn set_result(&self, value: T) -> Result<(), Error> {
+        self.set(Ok(value))
+    }
+
+    /// As `set_exception`: ends it as failed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidState`] if it is done; [`Error::Misuse`] on a task.
+    pub fn set_error(&self, error: E) -> Result<(), Error> {
+        self.set(Err(error))
+    }
+
+    fn set(&self, value: Result<T, E>) -> Result<(), Error> {
+        if self.slot.raw.task().is_some() {
+            return Err(Error::Misuse("a task's result is what its future returns"));
+        }
+        if self.is_done() {
+            return Err(Error::InvalidState("the future is done: its result is set once"));
+        }
+        let failed = value.is_err();
+        self.slot.put(value);
+        let _open = if failed { self.slot.raw.fail() } else { self.slot.raw.resolve() };
+        Ok(())
+    }
+
+    /// As `cancel()`: false if it is done.
+    pub fn cancel(&self) -> bool {
+        self.cancel_message(&None)
+    }
+
+    /// As `cancel(msg)`.
+    pub fn cancel_with(&self, message: &str) -> bool {
+        self.cancel_message(&Some(message.into()))
+    }
+
+    fn cancel_message(&self, message: &kernel::Message) -> bool {
+        self.slot.mark_retrieved();
+        self.slot.raw.cancel_message(message)
+    }
+
+    /// As `done()`.
+    pub fn is_done(&self) -> bool {
+        self.slot.raw.is_done()
+    }
+
+    /// As `cancelled()`.
+    pub fn is_cancelled(&self) -> bool {
+        self.slot.state() == kernel::State::Cancelled
+    }
+
+    /// Did it end with an error that is not a cancellation?
+    pub fn is_failed(&self) -> bool {
+        self.slot.state() == kernel::State::Failed
+    }
+
+    /// As `result()`, for a done future.
+    ///
+    /// # Errors
+    /// Its own error; [`Error::Cancelled`]; [`Error::InvalidState`] while it is pending.
+    pub fn result(&self) -> Result<T, E>
+    where
+        T: Clone,
+        E: Clone + From<Error>,
+    {
+        self.slot.copy.set(Some(Result::clone));
+        self.slot.outcome()
+    }
+
+    /// As `exception()`: the error of a done future, `None` if it has a value.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::InvalidState`] while it is pending.
+    pub fn error(&self) -> Result<Option<E>, Error>
+    where
+        E: Clone,
+    {
+        match self.slot.state() {
+            kernel::State::Pending => Err(Error::InvalidState("the future is not done")),
+            kernel::State::Cancelled => Err(self.slot.raw.take_cancelled().into()),
+            _ => {
+                self.slot.mark_retrieved();
+                let value = self.slot.value.borrow();
+                Ok(value.as_ref().and_then(|value| value.as_ref().err().cloned()))
+            }
+        }
+    }
+
+    /// Looks at the state; an error that is only peeked at is still reported as never retrieved.
+    pub fn peek<R>(&self, look: impl FnOnce(State<'_, T, E>) -> R) -> R {
+        let value = self.slot.value.borrow();
+        look(match self.slot.state() {
+            kernel::State::Pending => State::Pending,
+            kernel::State::Cancelled => State::Cancelled,
+            kernel::State::Finished => State::Finished(value.as_ref().and_then(|v| v.as_ref().ok())),
+            kernel::State::Failed => State::Failed(value.as_ref().and_then(|v| v.as_ref().err())),
+        })
+    }
+
+    /// False if it failed and nobody has looked at the error.
+    pub fn is_retrieved(&self) -> bool {
+        !(self.is_failed() && self.slot.unseen.get())
+    }
+
+    /// As `add_done_callback`: `callback` is scheduled when the future is done, or soon if it is.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T, E>) + 'static) -> CallbackId
+    where
+        T: 'static,
+        E: 'static,
+    {
+        let slot = self.slot.clone();
+        CallbackId(self.slot.raw.on_done(move || callback(&Future::from_slot(slot))))
+    }
+
+    /// As `remove_done_callback`: false if it is not waiting any more.
+    pub fn remove_done_callback(&self, callback: CallbackId) -> bool {
+        self.slot.raw.remove_on_done(callback.0)
+    }
+
+    /// Whether two handles are of one future.
+    pub fn is_same(&self, other: &Future<T, E>) -> bool {
+        Rc::ptr_eq(&self.slot, &other.slot)
+    }
+
+    /// What a gathering reports for a cancelled child.
+    pub(crate) fn own_cancelled(&self) -> Cancelled {
+        self.slot.raw.own_cancelled()
+    }
+}
+
+impl<T, E: From<Error>> std::future::Future for Future<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let this = &mut *self;
+        let raw = &this.slot.raw;
+        if !raw.shell().is_current() {
+            return Poll::Ready(Err(Error::WrongLoop.into()));
+        }
+        let own_task = raw.task().is_some() && current_task() == raw.task().map(TaskRef);
+        let wait = this.wait.get_or_insert_with(|| match own_task {
+            true => Wait::for_turn(),
+            false => Wait::on(raw.id()),
+        });
+        let Poll::Ready(waited) = wait.poll(context) else { return Poll::Pending };
+        this.wait = None;
+        Poll::Ready(match waited {
+            Ok(()) if own_task => Err(Error::AwaitSelf.into()),
+            Ok(()) => this.slot.outcome(),
+            Err(error) => {
+                if this.is_done() {
+                    this.slot.mark_retrieved();
+                }
+                Err(error.into())
+            }
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Tasks and futures with values: `create_task`, `Task`, `Future`, and how an output counts.
+
+mod future;
+mod outcome;
+mod scope;
+#[allow(clippy::module_inception)]
+mod task;
+
+pub use future::{CallbackId, Future, State};
+pub(crate) use future::Slot;
+pub use outcome::{IsNever, IsPlain, IsResult, Outcome, Plain, Raise, Ret, ViaDyn, ViaStd};
+pub use scope::{Foreign, foreign};
+pub(crate) use scope::{Scope, scope};
+pub(crate) use task::{ensure, spawn_at};
+pub use task::{Task, spawn, spawn_named, spawn_plain};

@@ -1,0 +1,169 @@
+//! How a task's output counts: finished, failed or cancelled. One rule:
+//!
+//! - `Ok(value)` is finished; `Err(e)` is cancelled if [`Cancelled`] stands anywhere in `e`'s
+//!   chain of sources, else failed.
+//! - A plain value (`()`, numbers, strings, collections, anything that is [`Plain`]) is finished.
+//! - What never returns (`loop {}`) has no say.
+
+use std::{error::Error as StdError, fmt, ops::Deref};
+
+use crate::exec::{Cancelled, Error};
+
+/// What a task may return; `M` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "a task cannot return `{Self}` as it is",
+    note = "return `Ok(value)`, or `impl seedloop::Plain for` the type, or use `spawn_plain`",
+    note = "an error type needs `From<seedloop::Error>` and `std::error::Error`; \
+            wrap a foreign future in `seedloop::foreign`"
+)]
+pub trait Outcome<M>: Sized + 'static {
+    /// What it comes to if it finishes.
+    type Value: 'static;
+    /// What it fails with.
+    type Error: From<Error> + 'static;
+
+    /// The output as a result.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
+
+    /// The cancellation that an error is.
+    fn cancellation(error: &Self::Error) -> Option<Cancelled>;
+
+    /// The error's text.
+    fn text(error: &Self::Error) -> String;
+}
+
+/// An error type that can leave a task; `M` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot leave a task",
+    note = "an error needs `From<seedloop::Error>` (with thiserror: `#[from]`) and \
+            `std::error::Error`; anyhow::Error and Box<dyn Error + Send + Sync> are fine as they are"
+)]
+pub trait Raise<M>: From<Error> + 'static {
+    /// The cancellation that it is: the first in its chain of sources.
+    fn cancellation(&self) -> Option<Cancelled>;
+
+    /// Its text.
+    fn text(&self) -> String;
+}
+
+/// Marks errors that are `std::error::Error`.
+pub struct ViaStd(());
+/// Marks errors that hold a `dyn Error`: anyhow's, and boxes.
+pub struct ViaDyn(());
+
+impl<E: StdError + From<Error> + 'static> Raise<ViaStd> for E {
+    fn cancellation(&self) -> Option<Cancelled> {
+        Cancelled::find(self)
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<E> Raise<ViaDyn> for E
+where
+    E: Deref<Target = dyn StdError + Send + Sync> + fmt::Display + From<Error> + 'static,
+{
+    fn cancellation(&self) -> Option<Cancelled> {
+        Cancelled::find(&**self)
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Marks outputs that are results.
+pub struct IsResult<M>(M);
+/// Marks outputs that are plain values.
+pub struct IsPlain(());
+/// Marks outputs that are never made.
+pub struct IsNever(());
+
+impl<T: 'static, E: Raise<M>, M> Outcome<IsResult<M>> for Result<T, E> {
+    type Value = T;
+    type Error = E;
+
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+
+    fn cancellation(error: &E) -> Option<Cancelled> {
+        error.cancellation()
+    }
+
+    fn text(error: &E) -> String {
+        error.text()
+    }
+}
+
+/// A value that can only mean "finished". Implement it for your own types to return them from
+/// tasks without `Ok`.
+pub trait Plain: 'static {}
+
+macro_rules! plain {
+    ($($type:ty),*) => { $(impl Plain for $type {})* };
+}
+
+plain!(
+    (), bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64,
+    String, &'static str, std::time::Duration
+);
+impl<T: 'static> Plain for Vec<T> {}
+impl<T: 'static> Plain for Option<T> {}
+impl<T: 'static> Plain for Box<T> {}
+impl<T: 'static> Plain for std::rc::Rc<T> {}
+impl<T: 'static> Plain for std::sync::Arc<T> {}
+impl<T: 'static, const N: usize> Plain for [T; N] {}
+impl<A: 'static> Plain for (A,) {}
+impl<A: 'static, B: 'static> Plain for (A, B) {}
+impl<A: 'static, B: 'static, C: 'static> Plain for (A, B, C) {}
+impl<A: 'static, B: 'static, C: 'static, D: 'static> Plain for (A, B, C, D) {}
+impl<K: 'static, V: 'static> Plain for std::collections::BTreeMap<K, V> {}
+impl<T: 'static> Plain for std::collections::BTreeSet<T> {}
+impl<T: 'static> Plain for std::collections::VecDeque<T> {}
+
+impl<T: Plain> Outcome<IsPlain> for T {
+    type Value = T;
+    type Error = Error;
+
+    fn into_result(self) -> Result<T, Error> {
+        Ok(self)
+    }
+
+    fn cancellation(_: &Error) -> Option<Cancelled> {
+        None
+    }
+
+    fn text(error: &Error) -> String {
+        error.to_string()
+    }
+}
+
+/// Names `!` on stable Rust: what `async { loop { .. } }` returns.
+pub trait Ret {
+    /// The return type.
+    type Type;
+}
+
+impl<R> Ret for fn() -> R {
+    type Type = R;
+}
+
+impl Outcome<IsNever> for <fn() -> ! as Ret>::Type {
+    type Value = Self;
+    type Error = Error;
+
+    fn into_result(self) -> Result<Self, Error> {
+        Ok(self)
+    }
+
+    fn cancellation(_: &Error) -> Option<Cancelled> {
+        None
+    }
+
+    fn text(error: &Error) -> String {
+        error.to_string()
+    }
+}

@@ -1,0 +1,148 @@
+//! Cancellation scopes: where a cancellation lands that nothing inside can hear.
+//!
+//! The crate's own awaits are told of a cancellation. A foreign future (futures-rs, tokio::sync)
+//! cannot be told; the innermost scope around it drops it and gives `Err(Cancelled)` in its place.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use crate::exec::{Error, ScopeId, Shell, Wait, raw::RawFuture, try_with};
+
+/// A future inside a scope.
+pub(crate) struct Scope<F> {
+    inner: Option<Pin<Box<F>>>,
+    place: Option<Place>,
+    /// Set while nothing inside hears cancellations: what a cancellation then hits.
+    own: Option<(RawFuture, Wait)>,
+}
+
+/// The scope in its run, and in the scope around it.
+struct Place {
+    shell: Rc<Shell>,
+    id: ScopeId,
+    outer: Option<ScopeId>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut scopes = self.shell.scopes.borrow_mut();
+        scopes.close(self.id);
+        if let Some(outer) = self.outer {
+            scopes.leave(outer);
+        }
+    }
+}
+
+/// Leaves the scope when the poll is over, also by a panic.
+struct Inside<'a>(&'a Shell);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.scopes.borrow_mut().pop();
+    }
+}
+
+pub(crate) fn scope<F: Future>(future: F) -> Scope<F> {
+    Scope { inner: Some(Box::pin(future)), place: None, own: None }
+}
+
+impl<F> Unpin for Scope<F> {}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some((raw, wait)) = &mut this.own
+            && let Poll::Ready(waited) = wait.poll(context)
+        {
+            let error = waited.err().unwrap_or_else(|| raw.take_cancelled().into());
+            this.finish();
+            return Poll::Ready(Err(error));
+        }
+        let Some(place) = this.place.as_ref() else {
+            let Some(shell) = try_with(Rc::clone) else {
+                return Poll::Ready(Err(Error::NoRunningLoop));
+            };
+            let mut scopes = shell.scopes.borrow_mut();
+            let (id, outer) = (scopes.open(), scopes.join());
+            drop(scopes);
+            this.place = Some(Place { shell, id, outer });
+            return self.poll(context);
+        };
+        place.shell.scopes.borrow_mut().push(place.id);
+        let inside = Inside(&place.shell);
+        let inner = this.inner.as_mut().expect("not polled after its end");
+        let polled = inner.as_mut().poll(context);
+        drop(inside);
+        match polled {
+            Poll::Ready(value) => {
+                this.finish();
+                Poll::Ready(Ok(value))
+            }
+            Poll::Pending => {
+                let hears = place.shell.scopes.borrow().hears(place.id);
+                if hears {
+                    this.own = None;
+                } else if this.own.is_none() {
+                    let raw = RawFuture::new("a foreign future")?;
+                    let mut wait = Wait::on(raw.id());
+                    let registered = wait.poll(context);
+                    debug_assert!(registered.is_pending(), "a new future is pending");
+                    this.own = Some((raw, wait));
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<F> Scope<F> {
+    /// Drops what is inside, first its future, then its place.
+    fn finish(&mut self) {
+        self.inner = None;
+        self.own = None;
+        self.place = None;
+    }
+}
+
+/// A foreign future that can be cancelled; see [`foreign`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Foreign<F>(Scope<F>);
+
+/// Awaits a future of another library so that a cancellation of the task ends the wait: the
+/// future is dropped, and the await gives [`Error::Cancelled`]. Without it (and without a
+/// `timeout` or the like around it) a cancellation drops the whole task.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, foreign, run, spawn, yield_now};
+/// run(async {
+///     let (_sender, receiver) = futures::channel::oneshot::channel::<u32>();
+///     let task = spawn(async move {
+///         match foreign(receiver).await {
+///             Err(Error::Cancelled(_)) => Ok("cleaned up"),
+///             _ => Err(Error::TimedOut),
+///         }
+///     });
+///     yield_now().await?;
+///     task.cancel();
+///     assert_eq!(task.await?, "cleaned up");
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn foreign<F: Future>(future: F) -> Foreign<F> {
+    Foreign(scope(future))
+}
+
+impl<F: Future> Future for Foreign<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}

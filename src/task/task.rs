@@ -1,0 +1,211 @@
+//! asyncio's `Task`: a future that runs on its own.
+
+use std::{
+    any::Any,
+    ops::Deref,
+    panic::Location,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{Future, Outcome, Slot};
+use crate::{
+    exec::{Error, NO_LOOP, Outlet, TaskRef, raw::RawFuture, try_with},
+    kernel::End,
+};
+
+/// A future that runs on its own. As `asyncio.Task`. Dropping it detaches it; awaiting it gives
+/// what its future returned. Everything that a [`Future`] can do, it can.
+///
+/// Awaiting is a schedule point unless the task is done, and a cancel point. A cancellation of the
+/// awaiting task cancels this one: [`shield`](crate::shield) it where that is not meant.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, run, sleep, spawn};
+/// run(async {
+///     let task = spawn(async { sleep(Duration::from_secs(3600)).await });
+///     sleep(Duration::from_secs(1)).await?;
+///     assert!(task.cancel());
+///     assert!(matches!(task.await, Err(Error::Cancelled(_))));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "dropping a Task detaches it: `let _ =` says so"]
+pub struct Task<T, E = Error> {
+    future: Future<T, E>,
+}
+
+/// As `asyncio.create_task`: the task's first step is in the loop's next iteration.
+///
+/// What the future may return, and how it counts, see [`Outcome`].
+///
+/// # Panics
+/// Outside a run; the future is dropped.
+#[track_caller]
+pub fn spawn<F, M>(
+    future: F,
+) -> Task<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
+    spawn_at(None, Location::caller(), future)
+}
+
+/// As `asyncio.create_task(coro, name=name)`: reports and traces call the task by its name.
+///
+/// # Panics
+/// Outside a run; the future is dropped.
+#[track_caller]
+pub fn spawn_named<F, M>(
+    name: impl Into<String>,
+    future: F,
+) -> Task<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
+    spawn_at(Some(name.into().into()), Location::caller(), future)
+}
+
+/// Spawns a future with any output at all; it can only end as finished.
+///
+/// # Panics
+/// Outside a run; the future is dropped.
+#[track_caller]
+pub fn spawn_plain<F>(future: F) -> Task<F::Output>
+where
+    F: std::future::Future<Output: 'static> + 'static,
+{
+    let caller = Location::caller();
+    spawn_at(None, caller, async move { Ok::<_, Error>(future.await) })
+}
+
+pub(crate) fn spawn_at<F, M>(
+    name: Option<Arc<str>>,
+    caller: &'static Location<'static>,
+    future: F,
+) -> Task<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
+    let shell = try_with(Rc::clone).expect(NO_LOOP);
+    let task = shell.spawn(name, caller);
+    let text = <F::Output as Outcome<M>>::text;
+    let slot = Slot::new(RawFuture::of_task(&shell, task), text);
+    let outlet: Rc<dyn Outlet> = slot.clone();
+    let body_slot = slot.clone();
+    let body = Box::pin(async move {
+        match future.await.into_result() {
+            Ok(value) => {
+                body_slot.put(Ok(value));
+                End::Finished
+            }
+            Err(error) => match <F::Output as Outcome<M>>::cancellation(&error) {
+                Some(cancelled) => End::Cancelled(cancelled.to_message()),
+                None => {
+                    body_slot.put(Err(error));
+                    End::Failed
+                }
+            },
+        }
+    });
+    shell.start(task, body, Rc::downgrade(&outlet));
+    Task { future: Future::from_slot(slot) }
+}
+
+/// As `asyncio.ensure_future`: a [`Task`] or [`Future`] stays itself, anything else is spawned.
+#[track_caller]
+pub(crate) fn ensure<F, M>(
+    future: F,
+) -> Future<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
+    type Of<F, M> = Future<
+        <<F as std::future::Future>::Output as Outcome<M>>::Value,
+        <<F as std::future::Future>::Output as Outcome<M>>::Error,
+    >;
+    let mut future = Some(future);
+    let any: &mut dyn Any = &mut future;
+    if let Some(own) = any.downcast_mut::<Option<Of<F, M>>>() {
+        return own.take().expect("just put there");
+    }
+    if let Some(task) = any.downcast_mut::<Option<
+        Task<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>,
+    >>() {
+        return task.take().expect("just put there").future;
+    }
+    spawn(future.expect("neither was taken")).future
+}
+
+impl<T, E> Task<T, E> {
+    /// The task's id: `Copy` and `Send`.
+    pub fn id(&self) -> TaskRef {
+        TaskRef(self.future.slot.raw.task().expect("a task is a task"))
+    }
+
+    /// As `get_name()`: the name it was given, else its path.
+    pub fn name(&self) -> String {
+        self.id().name()
+    }
+
+    /// As `uncancel()`: takes one cancellation request back; gives the count that is left.
+    pub fn uncancel(&self) -> u32 {
+        let raw = &self.future.slot.raw;
+        raw.shell().uncancel(raw.task().expect("a task is a task"))
+    }
+
+    /// As `cancelling()`: the cancellation requests so far, less those taken back.
+    pub fn cancelling(&self) -> u32 {
+        let raw = &self.future.slot.raw;
+        raw.shell().core.borrow().kernel.cancelling(raw.task().expect("a task is a task"))
+    }
+
+    /// Drops the task's future at its next step, without a word to it, as Rust's runtimes do.
+    /// False if it is done.
+    pub fn abort(&self) -> bool {
+        let raw = &self.future.slot.raw;
+        raw.shell().abort(raw.task().expect("a task is a task"))
+    }
+
+    /// Offers the task for injected cancellations, where [`Check`](crate::Check) has a budget for
+    /// them: it promises to be safe when cancelled, or dropped, at any await.
+    pub fn cancellable(self) -> Task<T, E> {
+        let raw = &self.future.slot.raw;
+        raw.shell().offer(raw.task().expect("a task is a task"));
+        self
+    }
+
+    /// A handle of the same task that can be cloned and awaited by several.
+    pub fn future(&self) -> Future<T, E>
+    where
+        T: Clone,
+        E: Clone,
+    {
+        self.future.clone()
+    }
+
+    pub(crate) fn into_future_handle(self) -> Future<T, E> {
+        self.future
+    }
+}
+
+impl<T, E> Deref for Task<T, E> {
+    type Target = Future<T, E>;
+
+    fn deref(&self) -> &Future<T, E> {
+        &self.future
+    }
+}
+
+impl<T, E: From<Error>> std::future::Future for Task<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
+        Pin::new(&mut self.future).poll(context)
+    }
+}

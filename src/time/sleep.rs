@@ -1,0 +1,172 @@
+//! Sleeps and timers.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use super::{Instant, now};
+use crate::{
+    exec::{Error, Handle, NO_LOOP, Thing, Wait, try_with},
+    kernel::{Action, CallId, FutureId, OnCancel, State},
+    trace::Kind,
+};
+
+/// Waits until a deadline; see [`sleep`]. Holds ids only, so it is `Send`.
+#[derive(Debug)]
+#[must_use = "a sleep does nothing unless it is awaited"]
+pub struct Sleep {
+    length: Length,
+    state: Progress,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Length {
+    For(Duration),
+    Until(Instant),
+}
+
+#[derive(Debug)]
+enum Progress {
+    New,
+    /// Zero or less: one turn.
+    Turn(Wait),
+    Armed(Armed),
+}
+
+/// A timer that resolves a future, in the run with this serial number.
+#[derive(Debug)]
+struct Armed {
+    wait: Wait,
+    future: FutureId,
+    timer: CallId,
+    serial: u64,
+}
+
+/// As `asyncio.sleep`: waits for so long, in virtual time, from its first poll on. Zero gives the
+/// other ready handles one turn. A schedule point and a cancel point.
+///
+/// # Errors
+/// [`Error::Cancelled`]; [`Error::NoRunningLoop`] outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, run, sleep};
+/// run(async { sleep(Duration::from_secs(86_400)).await })?; // takes no time
+/// # Ok::<(), Error>(())
+/// ```
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep { length: Length::For(duration), state: Progress::New }
+}
+
+/// Waits until `deadline`; one turn if it has passed. A schedule point and a cancel point.
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { length: Length::Until(deadline), state: Progress::New }
+}
+
+/// As `asyncio.sleep(0)`: gives the other ready handles one turn.
+pub fn yield_now() -> Sleep {
+    sleep(Duration::ZERO)
+}
+
+impl Sleep {
+    fn start(&mut self) {
+        let deadline = match self.length {
+            Length::For(duration) => now() + duration,
+            Length::Until(deadline) => deadline,
+        };
+        self.state = match deadline > now() {
+            false => Progress::Turn(Wait::for_turn()),
+            true => Armed::new(deadline).map_or(Progress::New, Progress::Armed),
+        };
+    }
+}
+
+impl Armed {
+    fn new(deadline: Instant) -> Option<Armed> {
+        try_with(|shell| {
+            let mut core = shell.core.borrow_mut();
+            let future = core.new_future("sleep", OnCancel::Itself);
+            let timer = core.kernel.arm(deadline.as_nanos(), Action::Resolve(future));
+            core.name_call(timer, "timer");
+            let length = deadline.as_nanos() - core.kernel.now();
+            core.note(Kind::Arm, Thing::Call(timer), length);
+            Armed { wait: Wait::on(future), future, timer, serial: shell.serial.get() }
+        })
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if try_with(|shell| shell.serial.get()) != Some(self.serial) {
+            return Poll::Ready(Err(Error::WrongLoop));
+        }
+        let Poll::Ready(waited) = self.wait.poll(context) else { return Poll::Pending };
+        let cancelled = try_with(|shell| {
+            let kernel = &mut shell.core.borrow_mut().kernel;
+            let cancelled = kernel.state(self.future) == State::Cancelled;
+            cancelled.then(|| kernel.take_message(self.future))
+        });
+        Poll::Ready(match cancelled.flatten() {
+            Some(message) => Err(crate::exec::Cancelled::from_message(message).into()),
+            None => waited,
+        })
+    }
+}
+
+impl Drop for Armed {
+    // A sleep that is over, or given up, leaves no timer behind.
+    fn drop(&mut self) {
+        self.wait.end_now();
+        try_with(|shell| {
+            if shell.serial.get() != self.serial {
+                return;
+            }
+            let mut core = shell.core.borrow_mut();
+            if core.kernel.deadline(self.timer).is_some() {
+                core.note(Kind::Disarm, Thing::Call(self.timer), 0);
+                core.calls.take(self.timer.index());
+            }
+            core.kernel.cancel_call(self.timer);
+            core.kernel.future_release(self.future);
+            core.futures.take(self.future.index());
+        });
+    }
+}
+
+impl Future for Sleep {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.state, Progress::New) {
+            self.start();
+        }
+        let polled = match &mut self.state {
+            Progress::New => Poll::Ready(Err(Error::NoRunningLoop)),
+            Progress::Turn(wait) => wait.poll(context),
+            Progress::Armed(armed) => armed.poll(context),
+        };
+        if polled.is_ready() {
+            self.state = Progress::New;
+        }
+        polled
+    }
+}
+
+/// As `loop.call_later`: runs `callback` after so long. Also a zero goes through the timers: it
+/// comes behind what is ready.
+///
+/// # Panics
+/// Outside a run.
+pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Handle {
+    call_at(now() + duration, callback)
+}
+
+/// As `loop.call_at`: runs `callback` at `deadline`, at the next iteration if it has passed.
+///
+/// # Panics
+/// Outside a run.
+pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Handle {
+    let deadline = Some(deadline.as_nanos());
+    Handle::schedule("timer", deadline, Box::new(callback)).expect(NO_LOOP)
+}

@@ -1,0 +1,220 @@
+//! asyncio's `timeout()`: a deadline that cancels its own body, and turns that cancellation into
+//! `TimedOut` (timeouts.py of CPython 3.13).
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use super::{Instant, call_at, now};
+use crate::{
+    exec::{Error, Handle, TaskRef, call_soon, current_task},
+    task::{Outcome, scope},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Created,
+    Entered,
+    Expiring,
+    Expired,
+    Exited,
+}
+
+/// A deadline for a body, which may be moved while the body runs. As `asyncio.Timeout`. Clones
+/// are handles of the same timeout.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, Timeout, now, run, sleep};
+/// run(async {
+///     let timeout = Timeout::new(Some(now() + Duration::from_secs(1)));
+///     let later = timeout.clone();
+///     let result = timeout.run(async move {
+///         later.reschedule(Some(now() + Duration::from_secs(10)))?;
+///         sleep(Duration::from_secs(5)).await
+///     });
+///     result.await?;
+///     assert!(!timeout.expired());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Timeout {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    stage: Cell<Stage>,
+    when: Cell<Option<Instant>>,
+    handle: RefCell<Option<Handle>>,
+    /// The task that runs the body, and its count of requests at the start.
+    task: Cell<Option<(TaskRef, u32)>>,
+}
+
+impl Timeout {
+    /// A timeout at `when`; `None` never fires.
+    pub fn new(when: Option<Instant>) -> Timeout {
+        Timeout {
+            inner: Rc::new(Inner {
+                stage: Cell::new(Stage::Created),
+                when: Cell::new(when),
+                handle: RefCell::new(None),
+                task: Cell::new(None),
+            }),
+        }
+    }
+
+    /// As `when()`: the deadline.
+    pub fn when(&self) -> Option<Instant> {
+        self.inner.when.get()
+    }
+
+    /// As `expired()`: has the deadline passed while the body ran?
+    pub fn expired(&self) -> bool {
+        matches!(self.inner.stage.get(), Stage::Expiring | Stage::Expired)
+    }
+
+    /// As `reschedule()`: moves the deadline while the body runs.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] before and after the body, and once the deadline has passed.
+    pub fn reschedule(&self, when: Option<Instant>) -> Result<(), Error> {
+        match self.inner.stage.get() {
+            Stage::Entered => {}
+            Stage::Created => return Err(Error::Misuse("the timeout does not run yet")),
+            _ => return Err(Error::Misuse("the timeout is over: it cannot be rescheduled")),
+        }
+        self.inner.when.set(when);
+        self.disarm();
+        let this = self.clone();
+        let handle = when.map(|when| match when <= now() {
+            true => call_soon(move || this.fire()),
+            false => call_at(when, move || this.fire()),
+        });
+        *self.inner.handle.borrow_mut() = handle;
+        Ok(())
+    }
+
+    /// Runs the body under the deadline, once. When it passes the task is cancelled; if that
+    /// cancellation, and no other, leaves the body, it becomes [`Error::TimedOut`]. As
+    /// `async with asyncio.timeout_at(when): ...`.
+    ///
+    /// # Errors
+    /// Those of the body; [`Error::TimedOut`]; [`Error::Misuse`] the second time, and outside a
+    /// task.
+    pub async fn run<F, M>(
+        &self,
+        body: F,
+    ) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+    where
+        F: Future<Output: Outcome<M>>,
+    {
+        let entered = self.enter()?;
+        let result = scope(body).await;
+        let result = match result {
+            Ok(output) => output.into_result(),
+            Err(error) => Err(error.into()),
+        };
+        let is_ours = entered.exit();
+        match result {
+            Err(error) if is_ours && <F::Output as Outcome<M>>::cancellation(&error).is_some() => {
+                Err(Error::TimedOut.into())
+            }
+            result => result,
+        }
+    }
+
+    fn enter(&self) -> Result<Entered<'_>, Error> {
+        if self.inner.stage.get() != Stage::Created {
+            return Err(Error::Misuse("the timeout has already been entered: make a new one"));
+        }
+        let Some(task) = current_task() else {
+            return Err(Error::Misuse("a timeout belongs in a task: use spawn"));
+        };
+        self.inner.stage.set(Stage::Entered);
+        self.inner.task.set(Some((task, task.cancelling())));
+        self.reschedule(self.inner.when.get())?;
+        Ok(Entered(self))
+    }
+
+    fn fire(&self) {
+        if self.inner.stage.get() != Stage::Entered {
+            return;
+        }
+        let (task, _) = self.inner.task.get().expect("an entered timeout has a task");
+        task.cancel();
+        self.inner.stage.set(Stage::Expiring);
+        self.inner.handle.take();
+    }
+
+    fn disarm(&self) {
+        let handle = self.inner.handle.take();
+        if let Some(handle) = handle {
+            handle.cancel();
+        }
+    }
+}
+
+/// The body runs. Dropped before its exit, the timeout leaves no timer behind.
+struct Entered<'a>(&'a Timeout);
+
+impl Entered<'_> {
+    /// Takes the timeout's own request back. Says whether it was the only one.
+    fn exit(self) -> bool {
+        let inner = &self.0.inner;
+        let expiring = inner.stage.get() == Stage::Expiring;
+        let (task, before) = inner.task.get().expect("an entered timeout has a task");
+        expiring && task.uncancel() <= before
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.disarm();
+        let stage = &self.0.inner.stage;
+        stage.set(if stage.get() == Stage::Expiring { Stage::Expired } else { Stage::Exited });
+    }
+}
+
+/// As `async with asyncio.timeout(d): await future`. The future runs in the calling task. A
+/// foreign future is dropped when the deadline passes.
+///
+/// # Errors
+/// Those of the future; [`Error::TimedOut`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, run, sleep, timeout};
+/// let result = run(async {
+///     timeout(Duration::from_secs(1), sleep(Duration::from_secs(2))).await
+/// });
+/// assert!(matches!(result, Err(Error::TimedOut)));
+/// ```
+pub async fn timeout<F, M>(
+    duration: Duration,
+    future: F,
+) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: Future<Output: Outcome<M>>,
+{
+    Timeout::new(Some(now() + duration)).run(future).await
+}
+
+/// As `async with asyncio.timeout_at(when): await future`.
+///
+/// # Errors
+/// Those of the future; [`Error::TimedOut`].
+pub async fn timeout_at<F, M>(
+    when: Instant,
+    future: F,
+) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: Future<Output: Outcome<M>>,
+{
+    Timeout::new(Some(when)).run(future).await
+}

@@ -1,0 +1,55 @@
+//! What happened, as data: one stream of events, its running digest, its text, and the token that
+//! replays it. Pure: no futures, no clocks; nothing here decides.
+
+mod digest;
+mod event;
+mod json;
+mod path;
+mod text;
+mod token;
+
+pub use digest::Digest;
+pub(crate) use digest::{mix, mix_bytes};
+pub use event::{Event, Kind};
+pub(crate) use path::{Mark, Path};
+pub use token::{Limits, Plan, Settings, Token, TokenError};
+pub(crate) use token::{Checks, Pick};
+
+/// The events of a run, in order. Displays as the text that snapshots show: a line per event.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner};
+/// let mut runner = Runner::new(Config::default().record(true));
+/// runner.run(async { seedloop::log("hello") })?;
+/// let report = runner.finish();
+/// assert!(report.trace.to_string().contains("logs hello"));
+/// # Ok::<(), seedloop::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    events: Vec<Event>,
+}
+
+impl Trace {
+    /// The events, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    pub(crate) fn push(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// The first event in which two traces differ: its index, and both sides.
+    pub fn first_difference<'a>(
+        &'a self,
+        other: &'a Trace,
+    ) -> Option<(usize, Option<&'a Event>, Option<&'a Event>)> {
+        let longest = self.events.len().max(other.events.len());
+        (0..longest).find_map(|at| {
+            let (ours, theirs) = (self.events.get(at), other.events.get(at));
+            (ours != theirs).then_some((at, ours, theirs))
+        })
+    }
+}
