@@ -1,17 +1,99 @@
-//! x
-pub mod kernel;
-pub mod trace;
-pub mod sched;
+//! seedloop is asyncio's event loop as a pure, seedable scheduler in virtual time: it runs async
+//! Rust under any interleaving of tasks, timers and cancellations, and replays each from one line.
+//!
+//! Run a program in asyncio's order, in no time:
+//! ```
+//! use std::time::Duration;
+//! use seedloop::{Error, gather, now, run, sleep};
+//!
+//! let took = run(async {
+//!     let start = now();
+//!     gather((sleep(Duration::from_secs(2)), sleep(Duration::from_secs(1)))).await?;
+//!     Ok::<_, Error>(now() - start)
+//! });
+//! assert_eq!(took.unwrap(), Duration::from_secs(2));
+//! ```
+//!
+//! Run it under a thousand schedules, and get a line that replays the one that fails:
+//! ```should_panic
+//! use seedloop::{Check, Error, gather, Lock, yield_now};
+//!
+//! Check::new().schedules(1_000).run(|| async {
+//!     let (a, b) = (Lock::new(), Lock::new());
+//!     let both = |one: Lock, two: Lock| async move {
+//!         let _one = one.acquire().await?;
+//!         yield_now().await?;
+//!         let _two = two.acquire().await?;
+//!         Ok::<(), Error>(())
+//!     };
+//!     gather((both(a.clone(), b.clone()), both(b, a))).await
+//! });
+//! ```
+//!
+//! Show what happened, event by event:
+//! ```
+//! let trace = seedloop::trace_of(async { seedloop::yield_now().await });
+//! assert!(trace.to_string().contains("main yields"));
+//! ```
+//!
+//! # Map
+//! - Tasks: [`spawn`], [`Task`], [`Future`], [`Error`], [`Cancelled`]; how an output counts:
+//!   [`Outcome`]. Cancellation is a value: own awaits give `Err(Cancelled)`; for others there is
+//!   [`foreign`].
+//! - Time: [`sleep`], [`timeout`], [`call_later`], [`now`].
+//! - Together: [`gather`], [`wait`], [`as_completed`], [`wait_for`], [`shield`], [`task_group`].
+//! - Synchronisation: [`Lock`], [`Event`], [`Semaphore`], [`Condition`], [`Barrier`], [`Queue`].
+//! - Runs: [`run`], [`Runner`], [`Config`]; many: [`Check`]; by one's own rule: [`sched`].
+//! - Underneath: [`raw`] for primitives of one's own, [`kernel`] for the pure machine, [`trace`]
+//!   for what happened.
+
+mod check;
+mod compose;
 mod exec;
+pub mod kernel;
+mod run;
+pub mod sched;
+mod sync;
 mod task;
 mod time;
-mod sync;
-mod compose;
-mod run;
-pub use exec::*;
-pub use task::*;
-pub use time::*;
-pub use sync::*;
-pub use compose::*;
-pub use run::*;
-pub use trace::{Token, TokenError, Trace, Digest};
+pub mod trace;
+
+/// The types behind [`Outcome`] and [`gather`] that tell cases apart. Inferred, never named.
+pub mod marker {
+    pub use crate::{
+        compose::{IsIter, IsTuple},
+        task::{IsNever, IsPlain, IsResult, Ret, ViaDyn, ViaStd},
+    };
+}
+
+/// In which order a queue gives its items back; see [`QueueOf`].
+pub mod order {
+    pub use crate::sync::{Fifo, Lifo, Order, Priority};
+}
+
+#[cfg(feature = "proptest")]
+pub use check::schedules;
+pub use check::{Check, Failure, FailureKind, Report};
+pub use compose::{
+    AsCompleted, Awaitable, Gather, GatherEach, Gathering, GroupError, TaskGroup, Wait, Waited,
+    as_completed, gather, shield, task_group, wait, wait_for,
+};
+pub use exec::{
+    Cancelled, Config, ContextVar, Deadlock, Divergence, Error, ExceptionContext, Handle,
+    RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, busy, call_exception_handler, call_soon,
+    choose, current_task, interrupt, is_running, iteration, log, raw,
+};
+pub use run::{Runner, run, trace_of};
+pub use sync::{
+    Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, LifoQueue, Lock, LockGuard,
+    PriorityQueue, Queue, QueueOf, Semaphore, SemaphoreGuard,
+};
+pub use task::{
+    CallbackId, Foreign, Future, Outcome, Plain, Raise, State, Task, foreign, spawn, spawn_named,
+    spawn_plain,
+};
+pub use time::{
+    Instant, Sleep, Timeout, call_at, call_later, now, sleep, sleep_until, timeout, timeout_at,
+    yield_now,
+};
+pub use trace::{Digest, Token, TokenError, Trace};

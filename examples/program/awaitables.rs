@@ -17,7 +17,7 @@ use crate::{
 
 impl Handle {
     /// Whether both are the same object.
-    pub fn is(&self, other: &Handle) -> bool {
+    pub(crate) fn is(&self, other: &Handle) -> bool {
         match (self, other) {
             (Handle::Shared(a), Handle::Shared(b)) => a.is(b),
             (Handle::Coroutine(a), Handle::Coroutine(b)) => Rc::ptr_eq(a, b),
@@ -28,7 +28,7 @@ impl Handle {
 
 impl Interpreter {
     /// Waits for what was built.
-    pub fn await_handle(&'static self, handle: Handle) -> Local<Value> {
+    pub(crate) fn await_handle(&'static self, handle: Handle) -> Local<Value> {
         match handle {
             Handle::Shared(shared) => Box::pin(shared.future),
             Handle::Coroutine(coroutine) => coroutine.take(),
@@ -38,7 +38,7 @@ impl Interpreter {
         }
     }
 
-    pub fn build(&'static self, awaitable: &'static Awaitable) -> Result<Handle, Exception> {
+    pub(crate) fn build(&'static self, awaitable: &'static Awaitable) -> Result<Handle, Exception> {
         let coroutine = match awaitable {
             Awaitable::Handle { h } => {
                 return Ok(self.handle(h).expect("missing handles skip their op"));
@@ -125,7 +125,7 @@ impl Interpreter {
     }
 
     /// `asyncio.wait`: of coroutines a TypeError, of nothing a ValueError.
-    pub async fn wait(
+    pub(crate) async fn wait(
         &'static self,
         handles: Vec<Handle>,
         limit: Option<Millis>,

@@ -9,12 +9,12 @@ use crate::{
 };
 
 /// Why a program is not run.
-pub enum Refusal {
+pub(crate) enum Refusal {
     Malformed(String),
     NotSimulated(String),
 }
 
-pub fn check(program: &Program) -> Result<(), Refusal> {
+pub(crate) fn check(program: &Program) -> Result<(), Refusal> {
     for (coro, block) in &program.coros.0 {
         if let Some(what) = block.0.iter().find_map(not_simulated) {
             return Err(Refusal::NotSimulated(format!("{what} in coro {coro:?})")));

@@ -4,22 +4,22 @@
 use seedloop::Instant;
 
 #[derive(Clone, Copy)]
-pub struct Clock {
+pub(crate) struct Clock {
     origin_ms: i64,
 }
 
 impl Clock {
-    pub fn starting_at(origin_ms: i64) -> Clock {
+    pub(crate) fn starting_at(origin_ms: i64) -> Clock {
         Clock { origin_ms }
     }
 
     /// The program's time of an instant.
-    pub fn read(self, instant: Instant) -> i64 {
+    pub(crate) fn read(self, instant: Instant) -> i64 {
         instant.as_millis() as i64 - self.origin_ms
     }
 
     /// The instant of a time of the program; the earliest there is for those before.
-    pub fn at(self, millis: i64) -> Instant {
+    pub(crate) fn at(self, millis: i64) -> Instant {
         let millis = u64::try_from(self.origin_ms + millis).unwrap_or(0);
         Instant::from_nanos(millis * 1_000_000)
     }

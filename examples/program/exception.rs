@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 /// Python's exception types, by their Python names.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     BaseException,
     Exception,
     AppBaseError,
@@ -67,7 +67,7 @@ impl Kind {
     }
 
     /// As Python's `issubclass`.
-    pub fn is_a(self, other: Kind) -> bool {
+    pub(crate) fn is_a(self, other: Kind) -> bool {
         self == other || self.bases().iter().any(|base| base.is_a(other))
     }
 
@@ -85,8 +85,8 @@ impl Kind {
 
 /// An exception of the program; the `E` of each of its tasks and futures.
 #[derive(Clone, Debug)]
-pub struct Exception {
-    pub kind: Kind,
+pub(crate) struct Exception {
+    pub(crate) kind: Kind,
     /// Shown if the program made the exception, or if it is a cancellation.
     message: Option<String>,
     /// What a group holds.
@@ -97,12 +97,12 @@ pub struct Exception {
 
 impl Exception {
     /// One that Python makes: its message is not shown.
-    pub fn new(kind: Kind) -> Exception {
+    pub(crate) fn new(kind: Kind) -> Exception {
         Exception { kind, message: None, parts: Vec::new(), origin: None }
     }
 
     /// One that the program makes, by `raise` or `fut_exc`.
-    pub fn made(kind: Kind, message: Option<&str>) -> Result<Exception, Exception> {
+    pub(crate) fn made(kind: Kind, message: Option<&str>) -> Result<Exception, Exception> {
         if kind.needs_arguments() {
             return Err(Exception::new(Kind::TypeError));
         }
@@ -114,17 +114,17 @@ impl Exception {
     }
 
     /// As `isinstance`.
-    pub fn is_a(&self, kind: Kind) -> bool {
+    pub(crate) fn is_a(&self, kind: Kind) -> bool {
         self.kind.is_a(kind)
     }
 
     /// Whether it leaves the event loop at once.
-    pub fn leaves_the_loop(&self) -> bool {
+    pub(crate) fn leaves_the_loop(&self) -> bool {
         matches!(self.kind, Kind::SystemExit | Kind::KeyboardInterrupt)
     }
 
     /// Why the loop could not go on, if that is what it tells.
-    pub fn stuck(&self) -> Option<&Error> {
+    pub(crate) fn stuck(&self) -> Option<&Error> {
         let stuck = |error: &&Error| {
             matches!(error, Error::Deadlock(_) | Error::Livelock(_) | Error::StepCap(_))
         };
@@ -132,12 +132,12 @@ impl Exception {
     }
 
     /// The library's error it was made from.
-    pub fn origin(&self) -> Option<&Error> {
+    pub(crate) fn origin(&self) -> Option<&Error> {
         self.origin.as_ref()
     }
 
     /// How a trace shows it.
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         let mut shown = json!({ "exc": self.kind.to_string() });
         if self.is_a(Kind::BaseExceptionGroup) {
             shown["subs"] = self.parts.iter().map(Exception::to_json).collect();

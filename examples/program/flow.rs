@@ -18,13 +18,13 @@ use crate::{
 };
 
 /// Whether a block ran to its end or left its coroutine.
-pub enum Flow {
+pub(crate) enum Flow {
     Next,
     Return(Literal),
 }
 
 impl Flow {
-    pub fn returned(self) -> Option<Literal> {
+    pub(crate) fn returned(self) -> Option<Literal> {
         match self {
             Flow::Next => None,
             Flow::Return(value) => Some(value),
@@ -33,10 +33,10 @@ impl Flow {
 }
 
 /// The exception that the innermost `except` body handles.
-pub type Handling = Option<Exception>;
+pub(crate) type Handling = Option<Exception>;
 
 impl Interpreter {
-    pub fn block(&'static self, block: &'static Block, handling: Handling) -> Local<Flow> {
+    pub(crate) fn block(&'static self, block: &'static Block, handling: Handling) -> Local<Flow> {
         Box::pin(async move {
             for op in &block.0 {
                 if let Flow::Return(value) = self.op(op, &handling).await? {
@@ -48,7 +48,7 @@ impl Interpreter {
     }
 
     /// Runs the block of a callback, which cannot wait.
-    pub fn block_in_callback(&'static self, block: &'static Block) -> Result<(), Exception> {
+    pub(crate) fn block_in_callback(&'static self, block: &'static Block) -> Result<(), Exception> {
         let mut run = pin!(self.block(block, None));
         match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result.map(|_| ()),
@@ -289,7 +289,7 @@ impl Interpreter {
     }
 
     /// The handles of these names, each object once.
-    pub fn distinct(&self, names: &[String]) -> Vec<Handle> {
+    pub(crate) fn distinct(&self, names: &[String]) -> Vec<Handle> {
         let mut handles: Vec<Handle> = Vec::new();
         for handle in names.iter().filter_map(|name| self.handle(name)) {
             if !handles.iter().any(|other| other.is(&handle)) {
@@ -301,6 +301,6 @@ impl Interpreter {
 }
 
 /// Never negative: as asyncio, which takes a negative delay for none.
-pub fn duration(millis: i64) -> std::time::Duration {
+pub(crate) fn duration(millis: i64) -> std::time::Duration {
     std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

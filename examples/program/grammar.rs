@@ -12,7 +12,7 @@ use crate::{op::Op, value::Literal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Program {
+pub(crate) struct Program {
     #[serde(rename = "name")]
     _name: Option<String>,
     #[serde(rename = "doc")]
@@ -25,17 +25,17 @@ pub struct Program {
     _threads: Option<u64>,
     #[serde(rename = "net")]
     _net: Option<Net>,
-    pub run: Option<RunWhat>,
+    pub(crate) run: Option<RunWhat>,
     #[serde(default)]
-    pub debug: bool,
+    pub(crate) debug: bool,
     #[serde(default)]
-    pub objects: Named<Object>,
-    pub coros: Named<Block>,
+    pub(crate) objects: Named<Object>,
+    pub(crate) coros: Named<Block>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RunWhat {
+pub(crate) enum RunWhat {
     /// `run(main)` instead of `run(main())`: an error of the program.
     Function,
 }
@@ -57,7 +57,7 @@ struct Net {
 /// A time or a duration in milliseconds; up to some 30 years either way.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "i64")]
-pub struct Millis(pub i64);
+pub(crate) struct Millis(pub(crate) i64);
 
 impl TryFrom<i64> for Millis {
     type Error = &'static str;
@@ -74,7 +74,7 @@ fn one<N: From<u8>>() -> N {
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Object {
+pub(crate) enum Object {
     Lock {},
     Event {},
     Semaphore {
@@ -116,7 +116,7 @@ pub enum Object {
 
 /// Statements in order; an error in one tells which.
 #[derive(Default)]
-pub struct Block(pub Vec<Op>);
+pub(crate) struct Block(pub(crate) Vec<Op>);
 
 impl<'de> Deserialize<'de> for Block {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Block, D::Error> {
@@ -158,10 +158,10 @@ impl Called for Object {
 }
 
 /// What a JSON object names, in its order; an error in one tells which.
-pub struct Named<T>(pub Vec<(String, T)>);
+pub(crate) struct Named<T>(pub(crate) Vec<(String, T)>);
 
 impl<T> Named<T> {
-    pub fn get(&self, name: &str) -> Option<&T> {
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 }

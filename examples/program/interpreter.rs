@@ -21,7 +21,7 @@ use crate::{
 
 /// What a handle's name stands for.
 #[derive(Clone)]
-pub enum Handle {
+pub(crate) enum Handle {
     Shared(Shared),
     Coroutine(Rc<Coroutine>),
     Timer(seedloop::Handle),
@@ -30,44 +30,60 @@ pub enum Handle {
 }
 
 /// A coroutine object. It runs once: who takes it second gets a RuntimeError.
-pub struct Coroutine(RefCell<Option<Local<Value>>>);
+pub(crate) struct Coroutine(RefCell<Option<Local<Value>>>);
 
 impl Coroutine {
-    pub fn take(&self) -> Local<Value> {
+    pub(crate) fn take(&self) -> Local<Value> {
         let again =
             || -> Local<Value> { Box::pin(async { Err(Exception::new(Kind::RuntimeError)) }) };
         self.0.take().unwrap_or_else(again)
     }
 }
 
+/// A task's hold of its coroutine object: a task that is cancelled before its first step has used
+/// it up, too.
+struct OfTask(Rc<Coroutine>);
+
+impl OfTask {
+    async fn run(self) -> Result<Value, Exception> {
+        self.0.take().await
+    }
+}
+
+impl Drop for OfTask {
+    fn drop(&mut self) {
+        drop(self.0.take());
+    }
+}
+
 impl Handle {
-    pub fn coroutine(body: Local<Value>) -> Handle {
+    pub(crate) fn coroutine(body: Local<Value>) -> Handle {
         Handle::Coroutine(Rc::new(Coroutine(RefCell::new(Some(body)))))
     }
 }
 
 /// It lives as long as the process, so that its coroutines can refer to it.
-pub struct Interpreter {
-    pub program: &'static Program,
-    pub clock: Clock,
-    pub handles: RefCell<BTreeMap<String, Handle>>,
-    pub objects: RefCell<BTreeMap<String, Primitive>>,
-    pub variables: RefCell<BTreeMap<String, Literal>>,
+pub(crate) struct Interpreter {
+    pub(crate) program: &'static Program,
+    pub(crate) clock: Clock,
+    pub(crate) handles: RefCell<BTreeMap<String, Handle>>,
+    pub(crate) objects: RefCell<BTreeMap<String, Primitive>>,
+    pub(crate) variables: RefCell<BTreeMap<String, Literal>>,
     /// The last callback that `on_done` made, by handle and name.
-    pub callbacks: RefCell<BTreeMap<(String, String), CallbackId>>,
+    pub(crate) callbacks: RefCell<BTreeMap<(String, String), CallbackId>>,
     /// Every task, in order of creation; main first.
-    pub tasks: RefCell<Vec<Shared>>,
+    pub(crate) tasks: RefCell<Vec<Shared>>,
     /// How many tasks asyncio itself would have made.
     implicit: Cell<u64>,
     /// What the exception handler is being told.
-    pub reported: RefCell<Option<Exception>>,
+    pub(crate) reported: RefCell<Option<Exception>>,
     /// The SystemExit or KeyboardInterrupt that left the loop.
-    pub fatal: RefCell<Option<Exception>>,
+    pub(crate) fatal: RefCell<Option<Exception>>,
     lines: RefCell<Vec<Json>>,
 }
 
 impl Interpreter {
-    pub fn new(program: &'static Program, clock: Clock) -> Interpreter {
+    pub(crate) fn new(program: &'static Program, clock: Clock) -> Interpreter {
         Interpreter {
             program,
             clock,
@@ -86,12 +102,12 @@ impl Interpreter {
     // --- the trace
 
     /// An event of the running task or callback.
-    pub fn event(&self, name: &str, fields: impl IntoIterator<Item = (&'static str, Json)>) {
+    pub(crate) fn event(&self, name: &str, fields: impl IntoIterator<Item = (&'static str, Json)>) {
         let task = current_task().map(|task| task.name());
         self.event_at(self.clock.read(now()), iteration(), task, name, fields);
     }
 
-    pub fn event_at(
+    pub(crate) fn event_at(
         &self,
         millis: i64,
         iteration: u64,
@@ -108,18 +124,18 @@ impl Interpreter {
         self.line(head.into_iter().chain(fields));
     }
 
-    pub fn line(&self, fields: impl IntoIterator<Item = (&'static str, Json)>) {
+    pub(crate) fn line(&self, fields: impl IntoIterator<Item = (&'static str, Json)>) {
         let line: Map<String, Json> =
             fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         self.lines.borrow_mut().push(Json::Object(line));
     }
 
-    pub fn lines(&self) -> Vec<Json> {
+    pub(crate) fn lines(&self) -> Vec<Json> {
         self.lines.take()
     }
 
     /// The result of an op as the event `kind` or `kind_err`; an error propagates.
-    pub fn attempt<const N: usize>(
+    pub(crate) fn attempt<const N: usize>(
         &self,
         kind: &str,
         result: Result<Value, Exception>,
@@ -136,13 +152,14 @@ impl Interpreter {
     // --- tasks
 
     /// The program: `main`, as `Runner::run` is given it.
-    pub async fn main(&'static self) -> Result<Value, Exception> {
+    pub(crate) async fn main(&'static self) -> Result<Value, Exception> {
         self.set_clock();
         let task = current_task().expect("main runs in a task");
         let main = Shared::of_task(task, Future::new());
         self.tasks.borrow_mut().push(main.clone());
-        let result = self.guarded(Box::pin(self.build_and_run_main())).await;
-        let settled = match result.clone() {
+        let result = self.guarded(self.build_and_run_main()).await;
+        // Refused if who awaits main was cancelled, and main's future with it.
+        let _ = match result.clone() {
             Ok(value) => main.future.set_result(value),
             Err(error) if error.is_a(Kind::CancelledError) => {
                 main.future.cancel();
@@ -150,7 +167,6 @@ impl Interpreter {
             }
             Err(error) => main.future.set_error(error),
         };
-        settled.expect("only main itself settles its future");
         result
     }
 
@@ -178,7 +194,7 @@ impl Interpreter {
     }
 
     /// A coroutine of the program; nothing of it runs before it is awaited.
-    pub fn coroutine(&'static self, name: &'static str) -> Handle {
+    pub(crate) fn coroutine(&'static self, name: &'static str) -> Handle {
         Handle::coroutine(self.body(name))
     }
 
@@ -201,7 +217,10 @@ impl Interpreter {
     }
 
     /// A task's body: SystemExit and KeyboardInterrupt leave the loop, too.
-    async fn guarded(&'static self, body: Local<Value>) -> Result<Value, Exception> {
+    async fn guarded<F>(&'static self, body: F) -> Result<Value, Exception>
+    where
+        F: std::future::Future<Output = Result<Value, Exception>>,
+    {
         let result = body.await;
         if let Err(error) = &result {
             self.leave_the_loop(error);
@@ -209,21 +228,25 @@ impl Interpreter {
         result
     }
 
-    pub fn spawn(&'static self, name: impl Into<String>, coroutine: &Coroutine) -> Shared {
-        let task = spawn_named(name, self.guarded(coroutine.take()));
+    pub(crate) fn spawn(
+        &'static self,
+        name: impl Into<String>,
+        coroutine: &Rc<Coroutine>,
+    ) -> Shared {
+        let task = spawn_named(name, self.guarded(OfTask(coroutine.clone()).run()));
         self.keep(task.id(), task.future())
     }
 
-    pub fn spawn_in(
+    pub(crate) fn spawn_in(
         &'static self,
         group: &str,
         name: &str,
-        coroutine: &Coroutine,
+        coroutine: &Rc<Coroutine>,
     ) -> Result<Shared, Exception> {
         let Primitive::Group(group) = self.object(group)? else {
             return Err(Exception::new(Kind::AttributeError));
         };
-        let task = group.spawn_named(name, self.guarded(coroutine.take()))?;
+        let task = group.spawn_named(name, self.guarded(OfTask(coroutine.clone()).run()))?;
         Ok(self.keep(task.id(), task.future()))
     }
 
@@ -234,13 +257,13 @@ impl Interpreter {
     }
 
     /// The name of the next task that asyncio itself makes.
-    pub fn implicit_name(&self) -> String {
+    pub(crate) fn implicit_name(&self) -> String {
         self.implicit.set(self.implicit.get() + 1);
         format!("~{}", self.implicit.get())
     }
 
     /// As `asyncio.ensure_future`: a coroutine becomes a task.
-    pub fn ensure_future(&'static self, handle: Handle) -> Result<Shared, Exception> {
+    pub(crate) fn ensure_future(&'static self, handle: Handle) -> Result<Shared, Exception> {
         match handle {
             Handle::Shared(shared) => Ok(shared),
             Handle::Coroutine(coroutine) => Ok(self.spawn(self.implicit_name(), &coroutine)),
@@ -249,19 +272,19 @@ impl Interpreter {
     }
 
     /// The running task as a handle; nothing in a callback.
-    pub fn current_handle(&self) -> Handle {
+    pub(crate) fn current_handle(&self) -> Handle {
         let tasks = self.tasks.borrow();
         let running = tasks.iter().find(|shared| shared.task.is_some_and(is_current));
         running.cloned().map_or(Handle::Nothing, Handle::Shared)
     }
 
     /// Main's future is the interpreter's: `Runner::run` keeps the task's own.
-    pub fn is_main(&self, shared: &Shared) -> bool {
+    pub(crate) fn is_main(&self, shared: &Shared) -> bool {
         self.tasks.borrow().first().is_some_and(|main| main.is(shared))
     }
 
     /// The names of the tasks that have not ended.
-    pub fn live_tasks(&self) -> Vec<String> {
+    pub(crate) fn live_tasks(&self) -> Vec<String> {
         let tasks = self.tasks.borrow();
         let live = tasks.iter().filter(|shared| !shared.future.is_done());
         live.map(|shared| shared.name.to_string()).collect()
@@ -269,25 +292,25 @@ impl Interpreter {
 
     // --- names
 
-    pub fn handle(&self, name: &str) -> Option<Handle> {
+    pub(crate) fn handle(&self, name: &str) -> Option<Handle> {
         self.handles.borrow().get(name).cloned()
     }
 
-    pub fn set_handle(&self, name: &str, handle: Handle) {
+    pub(crate) fn set_handle(&self, name: &str, handle: Handle) {
         self.handles.borrow_mut().insert(name.to_owned(), handle);
     }
 
-    pub fn object(&self, name: &str) -> Result<Primitive, Exception> {
+    pub(crate) fn object(&self, name: &str) -> Result<Primitive, Exception> {
         let objects = self.objects.borrow();
         objects.get(name).cloned().ok_or_else(|| Exception::new(Kind::KeyError))
     }
 
-    pub fn variable(&self, name: &str) -> Literal {
+    pub(crate) fn variable(&self, name: &str) -> Literal {
         self.variables.borrow().get(name).cloned().unwrap_or_default()
     }
 
     /// Says which of the handles do not exist (yet); their op is skipped.
-    pub fn missing<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
+    pub(crate) fn missing<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
         let missing: Vec<&str> =
             names.into_iter().filter(|name| self.handle(name).is_none()).collect();
         if !missing.is_empty() {

@@ -32,7 +32,7 @@ use std::{
 };
 
 use clap::Parser;
-use seedloop::{Config, Error, Runner, Token};
+use seedloop::{Config, Error, Runner, Token, TokenError};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -79,7 +79,11 @@ fn main() -> ExitCode {
         }
         Err(Refusal::NotSimulated(what)) => return fail(3, &format!("not simulated yet: {what}")),
     };
-    let ended = match run(program, &options) {
+    let runner = match runner(program, &options) {
+        Ok(runner) => runner,
+        Err(problem) => return fail(2, &format!("malformed token: {problem}")),
+    };
+    let ended = match run(program, runner) {
         Ok(ended) => ended,
         Err(divergence) => return fail(1, &divergence),
     };
@@ -111,18 +115,23 @@ fn read_program() -> Result<&'static Program, Refusal> {
     Ok(Box::leak(Box::new(program)))
 }
 
-/// Runs to the end of the clean-up. An error says where a replay diverged.
-fn run(program: &'static Program, options: &Options) -> Result<Ended, String> {
+/// Who picks what runs next: asyncio's order, a seed, or a token, which brings its own set-up.
+fn runner(program: &Program, options: &Options) -> Result<Runner, TokenError> {
+    let steps_max = options.max_iter.saturating_mul(1_000); // iterations are the limit
     let config = Config::default()
         .iterations_max(options.max_iter)
-        .steps_max(u64::MAX)
-        .instant_steps_max(u64::MAX)
+        .steps_max(steps_max)
+        .instant_steps_max(steps_max)
         .debug(program.debug);
-    let mut runner = match (options.seed, &options.replay) {
+    match (options.seed, &options.replay) {
         (_, Some(token)) => Runner::replay(token),
-        (Some(seed), None) => Runner::seeded(config, seed, 0),
-        (None, None) => Runner::new(config),
-    };
+        (Some(seed), None) => Ok(Runner::seeded(config, seed, 0)),
+        (None, None) => Ok(Runner::new(config)),
+    }
+}
+
+/// Runs to the end of the clean-up. An error says where a replay diverged.
+fn run(program: &'static Program, mut runner: Runner) -> Result<Ended, String> {
     let clock = Clock::starting_at(origin_ms(program));
     let interpreter: &'static Interpreter = Box::leak(Box::new(Interpreter::new(program, clock)));
     runner.set_exception_handler(|context| interpreter.on_exception(context));
@@ -134,7 +143,7 @@ fn run(program: &'static Program, options: &Options) -> Result<Ended, String> {
         None => run_and_close(interpreter, &mut runner)?,
     }
     let report = runner.finish();
-    if let Some(Error::Diverged(divergence)) = report.error {
+    if let Some(divergence) = report.divergence {
         return Err(divergence.to_string());
     }
     Ok(Ended { interpreter, token: report.token.to_string(), digest: report.digest.to_string() })
@@ -147,12 +156,11 @@ fn run_and_close(interpreter: &'static Interpreter, runner: &mut Runner) -> Resu
     if let Ok(value) = &result {
         outside_event(interpreter, runner, "run_return", [("v", value.to_json())]);
     }
-    let fetched = interpreter.main_fetched(&result);
     if !stuck {
         let closed = runner.close().map_err(|error| interpreter.raised(error.into()));
         end_event(interpreter, runner, "close_raise", closed.as_ref().err())?;
     }
-    interpreter.finals(result, fetched);
+    interpreter.finals(result);
     Ok(())
 }
 

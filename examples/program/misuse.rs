@@ -13,7 +13,7 @@ use crate::{
 
 impl Interpreter {
     /// The error never propagates, unless it is no `Exception`.
-    pub fn misuse(&'static self, what: Misuse) -> Result<(), Exception> {
+    pub(crate) fn misuse(&'static self, what: Misuse) -> Result<(), Exception> {
         let (name, result) = match what {
             Misuse::NestedRun => ("nested_run", run(nothing())),
             Misuse::NestedRunUntilComplete => {

@@ -11,7 +11,7 @@ use crate::{
 /// A statement. The units are those that are known but not simulated yet.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Op {
+pub(crate) enum Op {
     Log {
         v: Literal,
     },
@@ -169,47 +169,47 @@ pub enum Op {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct With {
-    pub cm: Manager,
+pub(crate) struct With {
+    pub(crate) cm: Manager,
     #[serde(rename = "as")]
-    pub name: Option<String>,
-    pub body: Block,
+    pub(crate) name: Option<String>,
+    pub(crate) body: Block,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Try {
-    pub body: Block,
+pub(crate) struct Try {
+    pub(crate) body: Block,
     #[serde(default)]
-    pub except: Vec<Except>,
+    pub(crate) except: Vec<Except>,
     #[serde(rename = "else", default)]
-    pub otherwise: Block,
+    pub(crate) otherwise: Block,
     #[serde(default)]
-    pub finally: Block,
+    pub(crate) finally: Block,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Except {
-    pub types: Vec<Kind>,
-    pub body: Block,
+pub(crate) struct Except {
+    pub(crate) types: Vec<Kind>,
+    pub(crate) body: Block,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct If {
-    pub var: String,
+pub(crate) struct If {
+    pub(crate) var: String,
     #[serde(default = "yes")]
-    pub eq: Literal,
-    pub then: Block,
+    pub(crate) eq: Literal,
+    pub(crate) then: Block,
     #[serde(rename = "else", default)]
-    pub otherwise: Block,
+    pub(crate) otherwise: Block,
 }
 
 /// What a `with` enters.
 #[derive(Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Manager {
+pub(crate) enum Manager {
     Obj {
         o: String,
     },
@@ -230,7 +230,7 @@ pub enum Manager {
 /// What can be awaited. The units are those that are known but not simulated yet.
 #[derive(Deserialize)]
 #[serde(tag = "k", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Awaitable {
+pub(crate) enum Awaitable {
     Handle {
         h: String,
     },
@@ -308,7 +308,7 @@ pub enum Awaitable {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ReturnWhen {
+pub(crate) enum ReturnWhen {
     #[default]
     AllCompleted,
     FirstCompleted,
@@ -317,7 +317,7 @@ pub enum ReturnWhen {
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Method {
+pub(crate) enum Method {
     Set,
     Clear,
     IsSet,
@@ -344,7 +344,7 @@ pub enum Method {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Misuse {
+pub(crate) enum Misuse {
     NestedRun,
     NestedRunUntilComplete,
     RunForever,
@@ -362,7 +362,7 @@ pub enum Misuse {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BadAwait {
+pub(crate) enum BadAwait {
     Int,
     WaitEmpty,
     WaitCoro,

@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// A coroutine object: nothing of it runs before it is awaited.
-pub type Local<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
+pub(crate) type Local<T> = Pin<Box<dyn Future<Output = Result<T, Exception>>>>;
 
 #[derive(Clone)]
-pub enum Primitive {
+pub(crate) enum Primitive {
     Lock(Lock),
     Event(Event),
     Semaphore(Semaphore),
@@ -41,6 +41,10 @@ fn no_attribute<T>() -> Result<T, Exception> {
     Err(Exception::new(Kind::AttributeError))
 }
 
+fn type_error<T>() -> Result<T, Exception> {
+    Err(Exception::new(Kind::TypeError))
+}
+
 /// The same for each kind of queue.
 macro_rules! for_queue {
     ($object:expr, $queue:ident => $result:expr) => {
@@ -59,7 +63,11 @@ fn local(future: impl Future<Output = Result<Value, Error>> + 'static) -> Local<
 
 impl Primitive {
     /// Builds it; `lock` is what a condition shares.
-    pub fn new(name: &str, object: &Object, lock: Option<Primitive>) -> Result<Self, Exception> {
+    pub(crate) fn new(
+        name: &str,
+        object: &Object,
+        lock: Option<Primitive>,
+    ) -> Result<Self, Exception> {
         let count = |value: i64| match usize::try_from(value) {
             Ok(count) => Ok(count),
             Err(_) => Err(Exception::new(Kind::ValueError)),
@@ -91,7 +99,12 @@ impl Primitive {
     }
 
     /// Calls a method, or reads a property, that does not wait.
-    pub fn call(&self, method: Method, args: &[Literal], clock: Clock) -> Result<Value, Exception> {
+    pub(crate) fn call(
+        &self,
+        method: Method,
+        args: &[Literal],
+        clock: Clock,
+    ) -> Result<Value, Exception> {
         use Method as M;
         let done = |()| Value::NONE;
         match (self, method, args) {
@@ -129,7 +142,7 @@ impl Primitive {
             }
             (Primitive::Condition(condition), M::Notify, [count]) => match count.number() {
                 Some(count) => Ok(condition.notify(count.max(0) as usize).map(done)?),
-                None => Err(Exception::new(Kind::TypeError)),
+                None => condition.notify(0).map_err(Exception::from).and(type_error()),
             },
             (Primitive::Barrier(barrier), M::NWaiting, _) => Ok(Value::int(barrier.n_waiting())),
             (Primitive::Barrier(barrier), M::Broken, _) => Ok(Value::bool(barrier.broken())),
@@ -138,7 +151,24 @@ impl Primitive {
             (Primitive::Timeout(timeout), M::When, []) => {
                 Ok(timeout.when().map_or(Value::NONE, |when| Value::int(clock.read(when))))
             }
+            _ if self.has(method) => type_error(),
             _ => self.call_queue(method, args),
+        }
+    }
+
+    /// Whether `call` knows the method of this object, which is no queue.
+    fn has(&self, method: Method) -> bool {
+        use Method as M;
+        match self {
+            Primitive::Lock(_) | Primitive::Semaphore(_) | Primitive::BoundedSemaphore(_) => {
+                matches!(method, M::Locked | M::Release)
+            }
+            Primitive::Condition(_) => {
+                matches!(method, M::Locked | M::Release | M::Notify | M::NotifyAll)
+            }
+            Primitive::Event(_) => matches!(method, M::Set | M::Clear | M::IsSet),
+            Primitive::Timeout(_) => matches!(method, M::Expired | M::When),
+            _ => false,
         }
     }
 
@@ -158,13 +188,13 @@ impl Primitive {
                 Ok(Value::NONE)
             }
             (M::PutNowait | M::GetNowait | M::Qsize | M::Empty | M::Full, _)
-            | (M::TaskDone | M::Shutdown, _) => Err(Exception::new(Kind::TypeError)),
+            | (M::TaskDone | M::Shutdown, _) => type_error(),
             _ => no_attribute(),
         })
     }
 
     /// `wait()` of an event, a condition or a barrier.
-    pub fn wait(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn wait(self) -> Result<Local<Value>, Exception> {
         match self {
             Primitive::Event(event) => {
                 Ok(local(async move { event.wait().await.map(|()| Value::TRUE) }))
@@ -180,7 +210,7 @@ impl Primitive {
     }
 
     /// `acquire()`: what it takes is given back by `release` alone.
-    pub fn acquire(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn acquire(self) -> Result<Local<Value>, Exception> {
         match self {
             Primitive::Lock(lock) => Ok(local(async move {
                 lock.acquire().await?.forget();
@@ -202,25 +232,25 @@ impl Primitive {
         }
     }
 
-    pub fn get(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn get(self) -> Result<Local<Value>, Exception> {
         for_queue!(self, queue => {
             Ok(local(async move { queue.get().await.map(Value::Plain) }))
         })
     }
 
-    pub fn put(self, item: Literal) -> Result<Local<Value>, Exception> {
+    pub(crate) fn put(self, item: Literal) -> Result<Local<Value>, Exception> {
         for_queue!(self, queue => {
             Ok(local(async move { queue.put(item).await.map(|()| Value::NONE) }))
         })
     }
 
-    pub fn join(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn join(self) -> Result<Local<Value>, Exception> {
         for_queue!(self, queue => {
             Ok(local(async move { queue.join().await.map(|()| Value::NONE) }))
         })
     }
 
-    pub fn reset(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn reset(self) -> Result<Local<Value>, Exception> {
         match self {
             Primitive::Barrier(barrier) => {
                 Ok(local(async move { barrier.reset().await.map(|()| Value::NONE) }))
@@ -229,7 +259,7 @@ impl Primitive {
         }
     }
 
-    pub fn abort(self) -> Result<Local<Value>, Exception> {
+    pub(crate) fn abort(self) -> Result<Local<Value>, Exception> {
         match self {
             Primitive::Barrier(barrier) => {
                 Ok(local(async move { barrier.abort().await.map(|()| Value::NONE) }))

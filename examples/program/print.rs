@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde::Serialize;
 use serde_json::{Serializer, Value, ser::Formatter};
 
-pub fn print_lines(lines: &[Value]) -> io::Result<()> {
+pub(crate) fn print_lines(lines: &[Value]) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     for line in lines {
         line.serialize(&mut Serializer::with_formatter(&mut out, Ascii))?;

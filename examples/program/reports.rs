@@ -12,7 +12,7 @@ use crate::{
 
 impl Interpreter {
     /// SystemExit and KeyboardInterrupt leave the loop.
-    pub fn leave_the_loop(&self, error: &Exception) {
+    pub(crate) fn leave_the_loop(&self, error: &Exception) {
         if error.leaves_the_loop() {
             self.fatal.replace(Some(error.clone()));
             interrupt();
@@ -20,7 +20,7 @@ impl Interpreter {
     }
 
     /// What a callback of the program ended with.
-    pub fn callback_ended(&self, result: Result<(), Exception>) {
+    pub(crate) fn callback_ended(&self, result: Result<(), Exception>) {
         let Err(error) = result else { return };
         self.leave_the_loop(&error);
         if error.leaves_the_loop() {
@@ -34,13 +34,16 @@ impl Interpreter {
     }
 
     /// The loop's exception handler.
-    pub fn on_exception(&self, context: &ExceptionContext) {
+    pub(crate) fn on_exception(&self, context: &ExceptionContext) {
         if context.message == "slow_callback" {
             return self.slow_callback(context);
         }
         let tasks = self.tasks.borrow();
         let is_meant = |shared: &&Shared| context.task.is_some() && shared.task == context.task;
         let task = tasks.iter().find(is_meant);
+        if task.is_some_and(|task| self.is_main(task)) {
+            return; // `Runner` drops main's own handle; the final lines tell how main ended
+        }
         let error = self.reported.borrow().clone().or_else(|| task.and_then(Shared::error));
         let mut fields = vec![("msg", json!(context.message))];
         fields.extend(error.map(|error| ("exc", error.to_json())));
@@ -56,26 +59,17 @@ impl Interpreter {
     }
 
     /// What `run` raises if the loop was left: the exception that left it.
-    pub fn raised(&self, error: Exception) -> Exception {
+    pub(crate) fn raised(&self, error: Exception) -> Exception {
         match error.origin() {
             Some(Error::Interrupted) => self.fatal.take().unwrap_or(error),
             _ => error,
         }
     }
 
-    /// Whether somebody fetched main's error, at the end of `run`: not if it left the loop.
-    pub fn main_fetched(&self, result: &Result<Value, Exception>) -> bool {
-        let fetched = match result {
-            Ok(_) => true,
-            Err(error) => !error.leaves_the_loop() && error.stuck().is_none(),
-        };
-        fetched || self.tasks.borrow().first().is_none_or(|main| !main.future.is_done())
-    }
-
     /// The last lines: how every task ended. `result` is what `run` gave of main.
-    pub fn finals(&self, result: Result<Value, Exception>, main_fetched: bool) {
+    pub(crate) fn finals(&self, result: Result<Value, Exception>) {
         for (place, shared) in self.tasks.borrow().iter().enumerate() {
-            let fetched = if place == 0 { main_fetched } else { shared.future.is_retrieved() };
+            let fetched = place == 0 || shared.future.is_retrieved(); // main's: by the loop
             let state = match &result {
                 Err(error) if place == 0 && error.is_a(Kind::CancelledError) => {
                     vec![("state", json!("cancelled"))]

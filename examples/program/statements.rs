@@ -1,6 +1,6 @@
 //! The statements that never wait: tasks, futures, callbacks, time, objects, variables.
 
-use seedloop::{ContextVar, busy, call_at, call_soon, current_task, now};
+use seedloop::{ContextVar, TaskRef, busy, call_at, call_soon, current_task, now};
 use serde_json::json;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Interpreter {
-    pub fn statement(&'static self, op: &'static Op) -> Result<(), Exception> {
+    pub(crate) fn statement(&'static self, op: &'static Op) -> Result<(), Exception> {
         match op {
             Op::Log { v } => self.event("log", [("v", v.to_json())]),
             Op::SetVar { var, v } => {
@@ -98,7 +98,13 @@ impl Interpreter {
         let handle = self.handle(name).expect("missing handles skip their op");
         let on = [("h", json!(name))];
         if let Op::Cancel { msg, .. } = op {
-            let accepted = handle.cancel(msg.as_deref())?;
+            let accepted = match &handle {
+                Handle::Shared(shared) if self.is_main(shared) => Value::bool(match msg {
+                    Some(message) => shared.task.is_some_and(|main| main.cancel_with(message)),
+                    None => shared.task.is_some_and(TaskRef::cancel),
+                }),
+                handle => handle.cancel(msg.as_deref())?,
+            };
             self.event("cancel", [("h", json!(name)), ("v", accepted.to_json())]);
             return Ok(());
         }
@@ -158,7 +164,7 @@ impl Interpreter {
     }
 
     /// `set_result` or `set_exception`; a task refuses both.
-    pub fn set(
+    pub(crate) fn set(
         &self,
         shared: &Shared,
         result: Result<Value, Exception>,
@@ -258,12 +264,6 @@ impl Handle {
     /// `cancel(msg)`: whether it was accepted; a timer says nothing and takes no message.
     fn cancel(&self, message: Option<&str>) -> Result<Value, Exception> {
         match (self, message) {
-            (Handle::Shared(Shared { task: Some(task), .. }), Some(message)) => {
-                Ok(Value::bool(task.cancel_with(message)))
-            }
-            (Handle::Shared(Shared { task: Some(task), .. }), None) => {
-                Ok(Value::bool(task.cancel()))
-            }
             (Handle::Shared(shared), Some(message)) => {
                 Ok(Value::bool(shared.future.cancel_with(message)))
             }

@@ -12,7 +12,7 @@ use crate::exception::Exception;
 /// A value that a program can write down.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(untagged, expecting = "a value is null, a bool, an integer, a text or a list of values")]
-pub enum Literal {
+pub(crate) enum Literal {
     #[default]
     Null,
     Bool(bool),
@@ -23,7 +23,7 @@ pub enum Literal {
 
 impl Literal {
     /// As Python's `bool(...)`.
-    pub fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         match self {
             Literal::Null => false,
             Literal::Bool(value) => *value,
@@ -34,7 +34,7 @@ impl Literal {
     }
 
     /// Python's numbers: `True` is 1.
-    pub fn number(&self) -> Option<i64> {
+    pub(crate) fn number(&self) -> Option<i64> {
         match self {
             Literal::Bool(value) => Some(i64::from(*value)),
             Literal::Int(value) => Some(*value),
@@ -42,7 +42,7 @@ impl Literal {
         }
     }
 
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         match self {
             Literal::Null => Json::Null,
             Literal::Bool(value) => json!(value),
@@ -89,7 +89,7 @@ impl Eq for Literal {}
 
 /// What a task or a future of the program ends with.
 #[derive(Clone)]
-pub enum Value {
+pub(crate) enum Value {
     Plain(Literal),
     List(Vec<Value>),
     Exception(Exception),
@@ -98,19 +98,19 @@ pub enum Value {
 }
 
 impl Value {
-    pub const NONE: Value = Value::Plain(Literal::Null);
-    pub const TRUE: Value = Value::Plain(Literal::Bool(true));
+    pub(crate) const NONE: Value = Value::Plain(Literal::Null);
+    pub(crate) const TRUE: Value = Value::Plain(Literal::Bool(true));
 
-    pub fn bool(value: bool) -> Value {
+    pub(crate) fn bool(value: bool) -> Value {
         Value::Plain(Literal::Bool(value))
     }
 
-    pub fn int(value: impl TryInto<i64>) -> Value {
+    pub(crate) fn int(value: impl TryInto<i64>) -> Value {
         Value::Plain(Literal::Int(value.try_into().unwrap_or(i64::MAX)))
     }
 
     /// How a trace shows it, now: the state of a future may change later.
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         match self {
             Value::Plain(literal) => literal.to_json(),
             Value::List(list) => list.iter().map(Value::to_json).collect(),
@@ -131,28 +131,28 @@ impl From<Literal> for Value {
 
 /// A future of the program that several may hold: a task's, or a plain one.
 #[derive(Clone)]
-pub struct Shared {
-    pub future: Future<Value, Exception>,
-    pub task: Option<TaskRef>,
+pub(crate) struct Shared {
+    pub(crate) future: Future<Value, Exception>,
+    pub(crate) task: Option<TaskRef>,
     /// The task's name, which outlives the run.
-    pub name: Rc<str>,
+    pub(crate) name: Rc<str>,
 }
 
 impl Shared {
-    pub fn plain(future: Future<Value, Exception>) -> Shared {
+    pub(crate) fn plain(future: Future<Value, Exception>) -> Shared {
         Shared { future, task: None, name: "".into() }
     }
 
-    pub fn of_task(task: TaskRef, future: Future<Value, Exception>) -> Shared {
+    pub(crate) fn of_task(task: TaskRef, future: Future<Value, Exception>) -> Shared {
         Shared { future, task: Some(task), name: task.name().into() }
     }
 
-    pub fn is(&self, other: &Shared) -> bool {
+    pub(crate) fn is(&self, other: &Shared) -> bool {
         self.future.is_same(&other.future)
     }
 
     /// The fields of a trace that tell its state. Does not count as retrieving the error.
-    pub fn state(&self) -> Vec<(&'static str, Json)> {
+    pub(crate) fn state(&self) -> Vec<(&'static str, Json)> {
         self.future.peek(|state| match state {
             State::Pending => vec![("state", json!("pending"))],
             State::Cancelled => vec![("state", json!("cancelled"))],
@@ -168,7 +168,7 @@ impl Shared {
     }
 
     /// The error it failed with. Does not count as retrieving it.
-    pub fn error(&self) -> Option<Exception> {
+    pub(crate) fn error(&self) -> Option<Exception> {
         self.future.peek(|state| match state {
             State::Failed(error) => error.cloned(),
             _ => None,

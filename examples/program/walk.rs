@@ -7,7 +7,7 @@ use crate::{
 
 /// How far before its start a program arms timers. Their order there counts; debug mode measures
 /// steps, and starts at 0.
-pub fn origin_ms(program: &Program) -> i64 {
+pub(crate) fn origin_ms(program: &Program) -> i64 {
     fn earliest(block: &Block) -> i64 {
         let own = |op: &Op| match op {
             Op::CallLater { d: Millis(millis), .. } | Op::CallAt { at: Millis(millis), .. } => {
@@ -24,7 +24,7 @@ pub fn origin_ms(program: &Program) -> i64 {
 
 impl Op {
     /// The blocks inside it.
-    pub fn blocks(&self) -> Vec<&Block> {
+    pub(crate) fn blocks(&self) -> Vec<&Block> {
         match self {
             Op::OnDone { body, .. }
             | Op::CallSoon { body, .. }
@@ -45,7 +45,7 @@ impl Op {
     }
 
     /// The awaitable that it builds.
-    pub fn awaitable(&self) -> Option<&Awaitable> {
+    pub(crate) fn awaitable(&self) -> Option<&Awaitable> {
         match self {
             Op::Await { aw } | Op::Mk { aw, .. } => Some(aw),
             _ => None,
@@ -53,7 +53,7 @@ impl Op {
     }
 
     /// Whether its block runs in a callback.
-    pub fn is_callback(&self) -> bool {
+    pub(crate) fn is_callback(&self) -> bool {
         matches!(
             self,
             Op::OnDone { .. } | Op::CallSoon { .. } | Op::CallLater { .. } | Op::CallAt { .. }
@@ -61,7 +61,7 @@ impl Op {
     }
 
     /// Whether the op itself may suspend its coroutine.
-    pub fn may_wait(&self) -> bool {
+    pub(crate) fn may_wait(&self) -> bool {
         matches!(
             self,
             Op::Await { .. } | Op::With(_) | Op::AsCompleted { .. } | Op::AwaitBad { .. }
@@ -71,7 +71,7 @@ impl Op {
 
 impl Awaitable {
     /// As the program and the trace call it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Awaitable::Handle { .. } => "handle",
             Awaitable::Coro { .. } => "coro",
@@ -104,7 +104,7 @@ impl Awaitable {
     }
 
     /// The awaitables it is made of.
-    pub fn parts(&self) -> Vec<&Awaitable> {
+    pub(crate) fn parts(&self) -> Vec<&Awaitable> {
         match self {
             Awaitable::Gather { aws, .. } => aws.iter().collect(),
             Awaitable::WaitFor { aw, .. } | Awaitable::Shield { aw } => vec![aw],
@@ -113,7 +113,7 @@ impl Awaitable {
     }
 
     /// The object it uses.
-    pub fn object(&self) -> Option<&str> {
+    pub(crate) fn object(&self) -> Option<&str> {
         match self {
             Awaitable::EventWait { o }
             | Awaitable::Acquire { o }
@@ -130,7 +130,7 @@ impl Awaitable {
     }
 
     /// The handles it and its parts name, in order.
-    pub fn handles(&self) -> Vec<&str> {
+    pub(crate) fn handles(&self) -> Vec<&str> {
         let own: Vec<&str> = match self {
             Awaitable::Handle { h } => vec![h],
             Awaitable::Wait { hs, .. } => hs.iter().map(String::as_str).collect(),
@@ -143,7 +143,7 @@ impl Awaitable {
 
 impl Manager {
     /// As the program and the trace call it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Manager::Obj { .. } => "obj",
             Manager::Timeout { .. } => "timeout",
@@ -156,7 +156,7 @@ impl Manager {
 
 impl Method {
     /// As the program and the trace call it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Method::Set => "set",
             Method::Clear => "clear",

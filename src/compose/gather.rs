@@ -47,7 +47,7 @@ where
 #[must_use = "a gathering is awaited, or asked for its future"]
 pub struct Gather<A, B, E> {
     children: Vec<Rc<dyn Child<E>>>,
-    all: Box<dyn FnOnce() -> Result<A, E>>,
+    all: Finish<A, E>,
     each: Box<dyn FnOnce() -> B>,
 }
 
@@ -110,6 +110,9 @@ impl<B: 'static, E: From<Error> + 'static> IntoFuture for GatherEach<B, E> {
     }
 }
 
+/// Makes the value once every child is done.
+type Finish<T, E> = Box<dyn FnOnce() -> Result<T, E>>;
+
 /// The gathering while it waits: `_done_callback` of tasks.py.
 struct Collecting<T, E> {
     outer: Rc<Slot<T, E>>,
@@ -118,13 +121,13 @@ struct Collecting<T, E> {
     /// How many distinct children are not done.
     left: Cell<usize>,
     return_exceptions: bool,
-    finish: Cell<Option<Box<dyn FnOnce() -> Result<T, E>>>>,
+    finish: Cell<Option<Finish<T, E>>>,
 }
 
 fn start<T: 'static, E: From<Error> + 'static>(
     children: Vec<Rc<dyn Child<E>>>,
     return_exceptions: bool,
-    finish: Box<dyn FnOnce() -> Result<T, E>>,
+    finish: Finish<T, E>,
 ) -> Future<T, E> {
     let mut distinct: Vec<Rc<dyn Child<E>>> = Vec::new();
     for child in &children {
@@ -223,7 +226,7 @@ pub trait Gathering<M> {
 
 pub(crate) struct Parts<A, B, E> {
     children: Vec<Rc<dyn Child<E>>>,
-    all: Box<dyn FnOnce() -> Result<A, E>>,
+    all: Finish<A, E>,
     each: Box<dyn FnOnce() -> B>,
 }
 
@@ -246,8 +249,7 @@ where
     F: std::future::Future<Output: Outcome<M>> + 'static,
 {
     type All = Vec<<F::Output as Outcome<M>>::Value>;
-    type Each =
-        Vec<Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>>;
+    type Each = Vec<Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>>;
     type Error = <F::Output as Outcome<M>>::Error;
 
     #[allow(private_interfaces)]

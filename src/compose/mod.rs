@@ -11,8 +11,8 @@ mod wait_for;
 
 pub use as_completed::{AsCompleted, as_completed};
 pub use awaitable::Awaitable;
-pub use gather::{Gather, GatherEach, Gathering, IsIter, IsTuple, gather};
 pub(crate) use gather::gather_tasks;
+pub use gather::{Gather, GatherEach, Gathering, IsIter, IsTuple, gather};
 pub use shield::shield;
 pub use task_group::{GroupError, TaskGroup, task_group};
 pub use wait::{Wait, Waited, wait};

@@ -11,7 +11,10 @@ use std::{
 
 use super::awaitable::Child;
 use crate::{
-    exec::{Cancelled, Error, ExceptionContext, TaskRef, call_exception_handler, current_task, raw::RawFuture},
+    exec::{
+        Cancelled, Error, ExceptionContext, TaskRef, call_exception_handler, current_task,
+        raw::RawFuture,
+    },
     kernel::State,
     task::{Outcome, Raise, Task, scope, spawn_at},
 };
@@ -116,10 +119,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     /// [`Error::Misuse`] before the group is entered, while it shuts down, and after its end; the
     /// future is dropped.
     #[track_caller]
-    pub fn spawn<F, M>(
-        &self,
-        future: F,
-    ) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
+    pub fn spawn<F, M>(&self, future: F) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
     where
         F: Future<Output: Outcome<M, Error = E>> + 'static,
     {
@@ -180,7 +180,9 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         if child.raw().state() != State::Failed {
             return;
         }
-        let Some(error) = child.take_error() else { return };
+        let Some(error) = child.take_error() else {
+            return;
+        };
         inner.errors.borrow_mut().push(error);
         let parent = inner.parent.get().expect("an entered group has a parent");
         if parent.is_done() {

@@ -7,13 +7,9 @@ use crate::trace::{Limits, Settings};
 ///
 /// # Examples
 /// ```
-/// use seedloop::{Config, Error, Runner};
+/// use seedloop::{Config, Error, Runner, yield_now};
 /// let mut runner = Runner::new(Config::default().steps_max(100));
-/// let result: Result<(), Error> = runner.run(async {
-///     loop {
-///         seedloop::yield_now().await?;
-///     }
-/// });
+/// let result = runner.run(async { while yield_now().await.is_ok() {} });
 /// assert!(matches!(result, Err(Error::StepCap(100))));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +84,10 @@ impl Config {
     pub fn other_threads(mut self, on: bool) -> Config {
         self.other_threads = on;
         self
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings
     }
 
     pub(crate) fn set(&mut self, settings: Settings) {

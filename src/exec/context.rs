@@ -1,8 +1,17 @@
 //! What a program may ask of the run that it is in.
 
-use std::{any::Any, fmt::Display, marker::PhantomData, rc::Rc, sync::atomic::{AtomicU64, Ordering}, time::Duration};
+use std::{
+    any::Any,
+    fmt::Display,
+    marker::PhantomData,
+    rc::Rc,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
-use super::{raw::{Handle, TaskRef}, record::Thing, report::ExceptionContext, shell::try_with};
+use super::{
+    handle::Handle, raw::TaskRef, record::Thing, report::ExceptionContext, shell::try_with,
+};
 use crate::{sched::ChoiceKind, trace::Kind};
 
 /// Is there a run on this thread?
@@ -108,8 +117,8 @@ pub fn choose(options: u32) -> u32 {
 /// let user = ContextVar::new("user");
 /// run(async move {
 ///     user.set("ann");
-///     let theirs = { let user = user.clone(); spawn(async move { user.set("bob"); user.get().unwrap() == "bob" }) };
-///     assert!(theirs.await?);
+///     let theirs = user.clone();
+///     spawn(async move { theirs.set("bob") }).await?;
 ///     assert_eq!(user.get(), Some("ann"));
 ///     Ok::<(), Error>(())
 /// })?;
@@ -155,13 +164,15 @@ impl<T: 'static> ContextVar<T> {
         T: Clone,
     {
         let value = try_with(|shell| shell.core.borrow().context().get(self.id)).flatten();
-        let value = value.map(|value: Rc<dyn Any>| value.downcast::<T>().expect("a variable has one type"));
+        let value =
+            value.map(|value: Rc<dyn Any>| value.downcast::<T>().expect("a variable has one type"));
         value.or_else(|| self.default.clone()).map(|value| (*value).clone())
     }
 
     /// Sets the value in the current context. Nothing outside a run.
     pub fn set(&self, value: T) {
-        let old = try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, Rc::new(value)));
+        let old =
+            try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, Rc::new(value)));
         drop(old);
     }
 }

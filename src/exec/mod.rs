@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod core;
 mod error;
+mod handle;
 mod inbox;
 mod names;
 mod primitives;
@@ -13,7 +14,9 @@ mod record;
 mod report;
 mod scopes;
 mod shell;
+mod step;
 mod stuck;
+mod wait;
 mod waker;
 
 pub use config::Config;
@@ -23,13 +26,14 @@ pub use context::{
     interrupt, is_running, iteration, log,
 };
 pub use error::{Cancelled, Error};
+pub use handle::Handle;
 pub(crate) use names::{Holder, Outlet};
-pub(crate) use raw::Wait;
-pub use raw::{Handle, TaskRef};
+pub use raw::TaskRef;
 pub use record::Divergence;
 pub(crate) use record::{Expect, Thing};
-pub use report::{ExceptionContext, RunReport};
+pub use report::{ExceptionContext, RunReport, TaskPanic};
 pub(crate) use scopes::ScopeId;
 pub(crate) use shell::{Entered, Shell, try_with};
 pub(crate) use stuck::Stuck;
 pub use stuck::{Deadlock, StuckTask};
+pub(crate) use wait::Wait;

@@ -135,7 +135,10 @@ impl<T> Table<T> {
 
 /// The values of context variables. A copy shares them until either side sets one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Context(Option<Rc<Vec<(u64, Rc<dyn Any>)>>>);
+pub(crate) struct Context(Option<Rc<Vec<Binding>>>);
+
+/// A variable's id and its value.
+type Binding = (u64, Rc<dyn Any>);
 
 impl Context {
     pub(crate) fn get(&self, variable: u64) -> Option<Rc<dyn Any>> {

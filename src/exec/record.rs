@@ -127,7 +127,9 @@ impl Expect {
             && let Some(expected) = self.picks.pop()
             && expected != pick
         {
-            let says = |pick: Pick| format!("choice {} to be {:?} of {}", pick.index, pick.kind, pick.menu);
+            let says = |pick: Pick| {
+                format!("choice {} to be {:?} of {}", pick.index, pick.kind, pick.menu)
+            };
             self.fail(step, says(expected), says(pick));
         }
     }

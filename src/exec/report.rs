@@ -66,6 +66,17 @@ pub(crate) struct Panic {
     pub(crate) seen: Rc<Cell<bool>>,
 }
 
+/// A task's panic, as a report shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskPanic {
+    /// The task's name, or its path.
+    pub task: Arc<str>,
+    /// The panic's text.
+    pub message: Arc<str>,
+    /// Has somebody looked at it: awaited the task, or asked for its error?
+    pub retrieved: bool,
+}
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct RunReport {
@@ -83,8 +94,8 @@ pub struct RunReport {
     pub choices: u64,
     /// Virtual time at the end, in ns.
     pub time_ns: u64,
-    /// The panics that nobody has looked at: task and message.
-    pub panics: Vec<(Arc<str>, Arc<str>)>,
+    /// The panics of tasks, in order.
+    pub panics: Vec<TaskPanic>,
     /// Replays the run: from its seed if it had one, else from its choices.
     pub token: Token,
     /// Where a replay left the run that its token is of.
@@ -107,7 +118,7 @@ impl RunReport {
 
 impl Core {
     /// Closes the record.
-    pub(crate) fn report(&mut self, panics: Vec<(Arc<str>, Arc<str>)>) -> RunReport {
+    pub(crate) fn report(&mut self, panics: Vec<TaskPanic>) -> RunReport {
         let (digest, steps) = (self.recorder.digest, self.recorder.steps());
         let divergence = self.expect.as_mut().and_then(|expect| {
             expect.ended(steps, digest);

@@ -2,7 +2,6 @@
 //! nothing. One loop: choose, record, take, poll, settle.
 
 use std::{
-    any::Any,
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -11,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context as PollContext, Poll, Waker},
+    task::Waker,
 };
 
 use super::{
@@ -20,13 +19,14 @@ use super::{
     inbox::Inbox,
     names::Table,
     record::Thing,
-    report::{ExceptionContext, Panic, RunReport},
+    report::{ExceptionContext, Panic, RunReport, TaskPanic},
     scopes::Scopes,
+    step::panic_text,
     stuck::Stuck,
-    waker::{TaskWaker, Wake},
+    waker::Wake,
 };
 use crate::{
-    kernel::{Action, CallId, End, Entry, Exit, Handle, TaskId, Turn},
+    kernel::{Action, CallId, End, Handle, TaskId, Turn},
     sched::Scheduler,
     trace::Kind,
 };
@@ -47,15 +47,15 @@ thread_local! {
 pub(crate) struct Shell {
     pub(crate) core: RefCell<Core>,
     /// The futures of the tasks that do not run.
-    bodies: RefCell<Table<Body>>,
+    pub(super) bodies: RefCell<Table<Body>>,
     /// What the callbacks do.
-    closures: RefCell<Table<Closure>>,
+    pub(super) closures: RefCell<Table<Closure>>,
     pub(crate) inbox: RefCell<Arc<Inbox<Wake>>>,
     /// The waker that the current poll was given.
-    polling: RefCell<Option<Waker>>,
+    pub(super) polling: RefCell<Option<Waker>>,
     handler: RefCell<Option<Handler>>,
     /// The panics of tasks so far.
-    panics: RefCell<Vec<Panic>>,
+    pub(super) panics: RefCell<Vec<Panic>>,
     interrupted: Cell<bool>,
     pub(crate) other_threads: bool,
     /// Tells runs apart. Never in a trace.
@@ -216,106 +216,6 @@ impl Shell {
         Ok(())
     }
 
-    /// Runs the step of a task: poll, then settle.
-    fn step(&self, task: TaskId) {
-        self.wake_inner(task);
-        let entry = self.core.borrow_mut().begin_step(task);
-        let exit = match entry {
-            Entry::Ended => return,
-            Entry::Poll => self.poll(task),
-            Entry::Drop(message) => {
-                self.drop_body(task);
-                Exit::Ended(End::Cancelled(message))
-            }
-        };
-        let pending = exit == Exit::Pending;
-        let garbage = self.core.borrow_mut().end_step(task, exit);
-        drop(garbage);
-        if pending {
-            self.choose_doom(task);
-        }
-    }
-
-    /// Polls a task's future once. A panic is the task's.
-    fn poll(&self, task: TaskId) -> Exit {
-        let mut body =
-            self.bodies.borrow_mut().take(task.index()).expect("a live task has a future");
-        let waker = self.core.borrow_mut().take_waker(task, &self.inbox.borrow());
-        let previous = self.polling.replace(Some(waker.clone()));
-        debug_assert!(previous.is_none(), "polls do not nest");
-        let mut context = PollContext::from_waker(&waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)));
-        self.polling.take();
-        self.core.borrow_mut().put_waker(task, waker);
-        match polled {
-            Ok(Poll::Pending) => {
-                self.bodies.borrow_mut().put(task.index(), body);
-                Exit::Pending
-            }
-            Ok(Poll::Ready(end)) => {
-                self.drop_caught(task, body);
-                Exit::Ended(end)
-            }
-            Err(payload) => {
-                self.drop_caught(task, body);
-                self.panicked(task, &*payload);
-                Exit::Ended(End::Failed)
-            }
-        }
-    }
-
-    fn drop_body(&self, task: TaskId) {
-        let body = self.bodies.borrow_mut().take(task.index());
-        if let Some(body) = body {
-            self.drop_caught(task, body);
-        }
-    }
-
-    /// Drops a task's future. A panic in a destructor is the task's too.
-    fn drop_caught(&self, task: TaskId, body: Body) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
-            self.panicked(task, &*payload);
-        }
-    }
-
-    /// Hands a panic to whoever awaits the task, and remembers it.
-    fn panicked(&self, task: TaskId, payload: &(dyn Any + Send)) {
-        let message: Arc<str> = panic_text(payload).into();
-        let (outlet, name) = {
-            let mut core = self.core.borrow_mut();
-            core.note(Kind::Panicked, Thing::Text(&message), 0);
-            let outlet = core.tasks.get(task.index()).and_then(|info| info.outlet.clone());
-            (outlet, core.label_of(Thing::Task(task)).unwrap_or_default())
-        };
-        let seen = Rc::new(Cell::new(false));
-        if let Some(outlet) = outlet.and_then(|outlet| outlet.upgrade()) {
-            outlet.panicked(message.clone(), seen.clone());
-        }
-        self.panics.borrow_mut().push(Panic { task: name, message, seen });
-    }
-
-    /// Runs a callback.
-    fn call(&self, call: CallId) {
-        let action = self.core.borrow_mut().begin_call(call);
-        let closure = self.closures.borrow_mut().take(call.index());
-        if action == Some(Action::Closure) {
-            let closure = closure.expect("a live callback has a closure");
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
-                let text = panic_text(&*payload);
-                self.report(&ExceptionContext::new("Exception in callback").error(text));
-            }
-        }
-        let garbage = self.core.borrow_mut().end_call();
-        drop(garbage);
-    }
-
-    /// Wakers that stand between the task and its awaits are woken while the task still counts
-    /// as queued, so that they do not queue it twice.
-    fn wake_inner(&self, task: TaskId) {
-        let wakers = self.core.borrow_mut().due_inner_wakers(task);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
     // --- what the low-level API needs
 
     pub(crate) fn put_body(&self, task: TaskId, body: Body) {
@@ -367,7 +267,9 @@ impl Shell {
     /// `loop.call_exception_handler`. A panic in the handler goes to the default one.
     pub(crate) fn report(&self, context: &ExceptionContext) {
         let handler = self.handler.borrow().clone();
-        let Some(handler) = handler else { return context.print() };
+        let Some(handler) = handler else {
+            return context.print();
+        };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
             let text = panic_text(&*payload);
             ExceptionContext::new("Unhandled error in exception handler").error(text).print();
@@ -399,8 +301,11 @@ impl Shell {
         let closures = std::mem::take(&mut *self.closures.borrow_mut());
         drop(closures);
         let panics = std::mem::take(&mut *self.panics.borrow_mut());
-        let unseen = panics.into_iter().filter(|panic| !panic.seen.get());
-        let panics = unseen.map(|panic| (panic.task, panic.message)).collect();
+        let shown = |panic: Panic| {
+            let Panic { task, message, seen } = panic;
+            TaskPanic { task, message, retrieved: seen.get() }
+        };
+        let panics = panics.into_iter().map(shown).collect();
         let report = self.core.borrow_mut().report(panics);
         let handler = self.handler.borrow_mut().take();
         drop(handler);
@@ -423,71 +328,12 @@ impl Shell {
         let garbage = {
             let mut core = self.core.borrow_mut();
             let tasks = std::mem::take(&mut core.tasks);
-            let (futures, calls) = (std::mem::take(&mut core.futures), std::mem::take(&mut core.calls));
+            let (futures, calls) =
+                (std::mem::take(&mut core.futures), std::mem::take(&mut core.calls));
             core.reset();
             (tasks, futures, calls)
         };
         drop(garbage);
         true
-    }
-}
-
-impl Core {
-    /// A waker wakes a task; stale ones do nothing.
-    pub(crate) fn wake(&mut self, task: TaskId, generation: u32) {
-        let fresh = self.tasks.get(task.index()).is_some_and(|info| info.waker_generation == generation);
-        if fresh && self.kernel.wake(task) {
-            self.note(Kind::Wake, Thing::Task(task), 0);
-        }
-    }
-
-    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Waker {
-        let fresh = self.settings.fresh_wakers;
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        match info.waker.take() {
-            Some(waker) if !fresh => waker,
-            _ => {
-                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
-                let wake = Wake { task, generation: info.waker_generation };
-                TaskWaker::new(wake, inbox.clone())
-            }
-        }
-    }
-
-    fn put_waker(&mut self, task: TaskId, waker: Waker) {
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        info.waker = Some(waker);
-    }
-
-    fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
-        let told = self.kernel.must_cancel(task);
-        let Some(info) = self.tasks.get_mut(task.index()) else { return Vec::new() };
-        if info.inner_wakers.is_empty() {
-            return Vec::new();
-        }
-        let wakers = std::mem::take(&mut info.inner_wakers);
-        let (due, kept): (Vec<_>, Vec<_>) =
-            wakers.into_iter().partition(|(on, _)| told || self.kernel.is_done(*on));
-        info.inner_wakers = kept;
-        due.into_iter().map(|(_, waker)| waker).collect()
-    }
-
-    /// An injected cancellation is picked.
-    fn doom(&mut self, task: TaskId, doom: u32) {
-        self.note(Kind::Doom, Thing::Task(task), doom.into());
-        match doom {
-            2 => self.kernel.abort(task),
-            _ => self.kernel.cancel_task(task, &None),
-        };
-    }
-}
-
-/// The message of a panic.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_string(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without a text".to_string(),
     }
 }

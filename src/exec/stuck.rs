@@ -7,7 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{core::Core, error::Error, record::{Divergence, Thing}};
+use super::{
+    core::Core,
+    error::Error,
+    record::{Divergence, Thing},
+};
 use crate::kernel::{FutureId, OnCancel, TaskId};
 
 /// Why the loop was left before its time.
@@ -102,7 +106,7 @@ impl Core {
             Some(OnCancel::Task(_)) => format!("task {label}"),
             _ => match self.blockers(future)[..] {
                 [] => label.to_string(),
-                [ref holders @ ..] => {
+                ref holders => {
                     let name = |&task| self.label_of(Thing::Task(task)).unwrap_or_default();
                     let names: Vec<_> = holders.iter().map(name).collect();
                     format!("{label}, held up by {}", names.join(", "))

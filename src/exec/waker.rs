@@ -23,7 +23,7 @@ pub(crate) struct TaskWaker {
 }
 
 impl TaskWaker {
-    pub(crate) fn new(wake: Wake, inbox: Arc<Inbox<Wake>>) -> Waker {
+    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Wake>>) -> Waker {
         Waker::from(Arc::new(TaskWaker { wake, inbox }))
     }
 }

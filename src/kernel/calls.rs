@@ -63,7 +63,9 @@ impl Kernel {
     /// `Handle.cancel()`: a timer is disarmed, a ready handle stays as a no-op. Says whether
     /// there was anything to cancel.
     pub fn cancel_call(&mut self, call: CallId) -> bool {
-        let Some(entry) = self.calls.get_mut(call.0) else { return false };
+        let Some(entry) = self.calls.get_mut(call.0) else {
+            return false;
+        };
         match entry.place {
             Place::Armed(deadline, registration) => {
                 self.timers.remove(&(deadline, registration));

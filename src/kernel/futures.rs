@@ -74,7 +74,9 @@ impl Kernel {
 
     /// The last handle is gone. A pending future's callbacks never run: they are given back.
     pub fn future_release(&mut self, future: FutureId) -> Vec<CallId> {
-        let Some(gone) = self.futures.remove(future.0) else { return Vec::new() };
+        let Some(gone) = self.futures.remove(future.0) else {
+            return Vec::new();
+        };
         let mut dropped = Vec::new();
         for callback in gone.callbacks {
             if let Callback::Call(call) = callback {
@@ -125,7 +127,9 @@ impl Kernel {
 
     /// `Future.cancel(msg)`: false if the future is done, or if no child of it took the cancel.
     pub fn cancel(&mut self, future: FutureId, message: &Message) -> bool {
-        let Some(entry) = self.futures.get(future.0) else { return false };
+        let Some(entry) = self.futures.get(future.0) else {
+            return false;
+        };
         if entry.state != State::Pending {
             return false;
         }
@@ -159,7 +163,9 @@ impl Kernel {
 
     /// `remove_done_callback`: says whether it was there. One that is already ready still runs.
     pub fn remove_on_done(&mut self, future: FutureId, call: CallId) -> bool {
-        let Some(entry) = self.futures.get_mut(future.0) else { return false };
+        let Some(entry) = self.futures.get_mut(future.0) else {
+            return false;
+        };
         let before = entry.callbacks.len();
         entry.callbacks.retain(|&callback| callback != Callback::Call(call));
         let removed = entry.callbacks.len() < before;
@@ -193,7 +199,9 @@ impl Kernel {
         message: Message,
         message_once: bool,
     ) -> bool {
-        let Some(entry) = self.futures.get_mut(future.0) else { return false };
+        let Some(entry) = self.futures.get_mut(future.0) else {
+            return false;
+        };
         if entry.state != State::Pending {
             return false;
         }

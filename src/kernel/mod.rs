@@ -115,7 +115,9 @@ impl Kernel {
         self.iteration += 1;
         let mut turn = Turn::Ready;
         if self.ready.len() == 0 && !self.stopping {
-            let Some(deadline) = self.next_deadline() else { return Turn::Idle };
+            let Some(deadline) = self.next_deadline() else {
+                return Turn::Idle;
+            };
             if deadline > self.now {
                 self.now = deadline;
                 turn = Turn::Advanced;

@@ -5,14 +5,14 @@ use std::hash::Hash;
 
 /// The id of a slab entry: 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub(crate) struct Key {
     index: u32,
     generation: u32,
 }
 
 impl Key {
     /// The entry's place, reused after its removal: an index for side tables.
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.index as usize
     }
 }

@@ -159,7 +159,9 @@ impl Kernel {
     /// The task may step again: its future is done, or a waker says so. A task is queued once,
     /// however often it is woken. Says whether it was not queued before.
     pub fn wake(&mut self, task: TaskId) -> bool {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return false;
+        };
         let parked = !entry.ended && !entry.queued;
         if parked {
             entry.queued = true;
@@ -170,7 +172,9 @@ impl Kernel {
 
     /// Starts the step of a task that was taken from the ready handles.
     pub fn begin_step(&mut self, task: TaskId) -> Entry {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return Entry::Ended };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return Entry::Ended;
+        };
         entry.queued = false;
         if entry.ended {
             return Entry::Ended;
@@ -267,7 +271,9 @@ impl Kernel {
 
     /// An await is answered, or dropped.
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return;
+        };
         let gone = Await { on, since };
         if let Some(at) = entry.awaits.iter().position(|&a| a == gone) {
             entry.awaits.remove(at);
@@ -280,7 +286,9 @@ impl Kernel {
     /// `Task.cancel(msg)`: the innermost futures that the task waits for are cancelled; where
     /// that is refused, the task is told at its next step.
     pub fn cancel_task(&mut self, task: TaskId, message: &Message) -> bool {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return false;
+        };
         if entry.ended || entry.telling {
             return false;
         }
@@ -295,7 +303,9 @@ impl Kernel {
 
     /// The task's future is dropped at its next step: what Rust's runtimes call abort.
     pub fn abort(&mut self, task: TaskId) -> bool {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return false };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return false;
+        };
         if entry.ended {
             return false;
         }
@@ -309,7 +319,9 @@ impl Kernel {
     /// `Task.uncancel()`: gives the count that is left; at 0 a request that is not yet delivered
     /// is withdrawn.
     pub fn uncancel(&mut self, task: TaskId) -> u32 {
-        let Some(entry) = self.tasks.get_mut(task.0) else { return 0 };
+        let Some(entry) = self.tasks.get_mut(task.0) else {
+            return 0;
+        };
         if entry.cancels > 0 {
             entry.cancels -= 1;
             if entry.cancels == 0 {

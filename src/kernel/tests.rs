@@ -25,6 +25,8 @@ fn handles_run_in_order_and_wait_for_the_next_iteration() {
     assert_eq!(zero(&mut kernel), Handle::Step(a));
     step_waiting(&mut kernel, a, None);
     assert_eq!((kernel.iteration(), zero(&mut kernel)), (1, Handle::Step(b)));
+    assert_eq!(kernel.begin_step(b), Entry::Poll);
+    kernel.end_step(b, Exit::Ended(End::Finished));
     assert!(kernel.iteration_over());
     assert_eq!((zero(&mut kernel), kernel.iteration()), (Handle::Step(a), 2));
 }
@@ -35,11 +37,10 @@ fn timers_of_one_instant_fire_in_order_of_registration() {
     let late = kernel.arm(20, Action::Closure);
     let (one, two) = (kernel.arm(10, Action::Closure), kernel.arm(10, Action::Closure));
     assert_eq!(kernel.begin_iteration(), Turn::Advanced);
-    assert_eq!((kernel.now(), kernel.take(0), kernel.take(0)), (
-        10,
-        Handle::Call(one),
-        Handle::Call(two)
-    ));
+    assert_eq!(
+        (kernel.now(), kernel.take(0), kernel.take(0)),
+        (10, Handle::Call(one), Handle::Call(two))
+    );
     assert_eq!(kernel.next_deadline(), Some(20));
     assert!(kernel.cancel_call(late));
     assert_eq!(kernel.begin_iteration(), Turn::Idle);

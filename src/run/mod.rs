@@ -11,7 +11,7 @@ use crate::{
     sched::{self, Fifo, RandomWalk, Scheduler},
     task::{Outcome, Slot, spawn_at, spawn_plain},
     time::Instant,
-    trace::{Plan, Token, TokenError},
+    trace::{Plan, Token, TokenError, Trace},
 };
 
 /// As `asyncio.run`: runs a future in asyncio's order, in virtual time, then cancels what is left
@@ -47,6 +47,24 @@ where
     }
 }
 
+/// Runs a future in asyncio's order and gives the events: for snapshots. The future's result is in
+/// them.
+///
+/// # Panics
+/// Inside a run.
+#[track_caller]
+pub fn trace_of<F, M>(main: F) -> Trace
+where
+    F: Future<Output: Outcome<M>> + 'static,
+{
+    let mut runner = Runner::new(Config::default().record(true));
+    if let Err(error) = runner.run(main) {
+        let text = <F::Output as Outcome<M>>::text(&error);
+        assert!(!crate::exec::is_running(), "{text}");
+    }
+    runner.finish().trace
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
@@ -72,6 +90,8 @@ pub struct Runner {
     shell: Rc<Shell>,
     stage: Stage,
     plan: Option<Plan>,
+    /// Why the loop was left before its time.
+    stuck: Option<Error>,
 }
 
 impl Runner {
@@ -82,7 +102,12 @@ impl Runner {
 
     /// A run in an order of `scheduler`'s choosing.
     pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Runner {
-        Runner { shell: Shell::new(&config, scheduler), stage: Stage::Open, plan: None }
+        Runner {
+            shell: Shell::new(&config, scheduler),
+            stage: Stage::Open,
+            plan: None,
+            stuck: None,
+        }
     }
 
     /// Run `run` of the random walk of `seed`.
@@ -175,7 +200,9 @@ impl Runner {
             if !matches!(stuck, Stuck::Interrupted) {
                 self.stage = Stage::Stuck;
             }
-            return Err(stuck.into());
+            let error = Error::from(stuck);
+            self.stuck.get_or_insert(error.clone());
+            return Err(error);
         }
         if !target.is_done() {
             return Err(Error::Misuse("the loop was stopped before the future was done"));
@@ -235,6 +262,11 @@ impl Runner {
         self.end()
     }
 
+    /// Why the loop was left before its time.
+    pub(crate) fn take_stuck(&mut self) -> Option<Error> {
+        self.stuck.take()
+    }
+
     /// Ends the run, and leaves the memory for another.
     pub(crate) fn end(&mut self) -> RunReport {
         // What is stuck now is in the report's failure already, or nobody's business.
@@ -251,13 +283,15 @@ impl Runner {
 
     /// Another run in the same memory, with what the scheduler plans next; false if it plans
     /// nothing.
-    pub(crate) fn again(&mut self, config: &Config, last: Option<&sched::RunReport>) -> Option<u64> {
+    pub(crate) fn again(
+        &mut self,
+        config: &Config,
+        last: Option<&sched::RunReport>,
+    ) -> Option<u64> {
         let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
         if !self.shell.reset() {
-            let scheduler = mem::replace(
-                &mut self.shell.core.borrow_mut().scheduler,
-                Box::new(Fifo),
-            );
+            let scheduler =
+                mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
             self.shell = Shell::new(config, scheduler);
         }
         self.stage = Stage::Open;

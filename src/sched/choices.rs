@@ -36,7 +36,10 @@ impl Choices {
     /// The schedule with these deviations; the last of several at one place counts.
     pub fn new(deviations: impl IntoIterator<Item = Deviation>) -> Choices {
         let picks = deviations.into_iter().map(|d| ((d.kind, d.index), d.value));
-        Choices { picks: picks.filter(|&(_, value)| value != 0).collect(), asked: Default::default() }
+        Choices {
+            picks: picks.filter(|&(_, value)| value != 0).collect(),
+            asked: Default::default(),
+        }
     }
 
     /// The deviations, by kind and index.

@@ -17,5 +17,5 @@ pub use barrier::Barrier;
 pub use condition::{Condition, ConditionGuard};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
-pub use queue::{Lifo, LifoQueue, Order, Priority, PriorityQueue, Fifo as FifoOrder, Queue, QueueOf};
+pub use queue::{Fifo, Lifo, LifoQueue, Order, Priority, PriorityQueue, Queue, QueueOf};
 pub use semaphore::{BoundedSemaphore, Semaphore, SemaphoreGuard};

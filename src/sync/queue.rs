@@ -130,7 +130,9 @@ impl Line {
     /// Wakes the first that still waits.
     fn wake_next(&self) {
         loop {
-            let Some(waiter) = self.waiters.borrow_mut().pop_front() else { return };
+            let Some(waiter) = self.waiters.borrow_mut().pop_front() else {
+                return;
+            };
             if waiter.state() == State::Pending {
                 return waiter.wake();
             }

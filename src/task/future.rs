@@ -9,7 +9,9 @@ use std::{
 };
 
 use crate::{
-    exec::{Cancelled, Error, ExceptionContext, Outlet, TaskRef, Wait, current_task, raw::RawFuture},
+    exec::{
+        Cancelled, Error, ExceptionContext, Outlet, TaskRef, Wait, current_task, raw::RawFuture,
+    },
     kernel::{self, CallId},
 };
 
@@ -118,7 +120,9 @@ impl<T, E> Drop for Slot<T, E> {
         if !self.unseen.get() {
             return;
         }
-        let Some(Err(error)) = self.value.get_mut() else { return };
+        let Some(Err(error)) = self.value.get_mut() else {
+            return;
+        };
         let kind = if self.raw.task().is_some() { "Task" } else { "Future" };
         let mut context = ExceptionContext::new(format!("{kind} exception was never retrieved"));
         context = context.error((self.text)(error));
@@ -280,7 +284,9 @@ impl<T, E> Future<T, E> {
         look(match self.slot.state() {
             kernel::State::Pending => State::Pending,
             kernel::State::Cancelled => State::Cancelled,
-            kernel::State::Finished => State::Finished(value.as_ref().and_then(|v| v.as_ref().ok())),
+            kernel::State::Finished => {
+                State::Finished(value.as_ref().and_then(|v| v.as_ref().ok()))
+            }
             kernel::State::Failed => State::Failed(value.as_ref().and_then(|v| v.as_ref().err())),
         })
     }
@@ -330,7 +336,9 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
             true => Wait::for_turn(),
             false => Wait::on(raw.id()),
         });
-        let Poll::Ready(waited) = wait.poll(context) else { return Poll::Pending };
+        let Poll::Ready(waited) = wait.poll(context) else {
+            return Poll::Pending;
+        };
         this.wait = None;
         Poll::Ready(match waited {
             Ok(()) if own_task => Err(Error::AwaitSelf.into()),

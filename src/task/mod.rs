@@ -6,10 +6,10 @@ mod scope;
 #[allow(clippy::module_inception)]
 mod task;
 
-pub use future::{CallbackId, Future, State};
 pub(crate) use future::Slot;
+pub use future::{CallbackId, Future, State};
 pub use outcome::{IsNever, IsPlain, IsResult, Outcome, Plain, Raise, Ret, ViaDyn, ViaStd};
+pub(crate) use scope::scope;
 pub use scope::{Foreign, foreign};
-pub(crate) use scope::{Scope, scope};
-pub(crate) use task::{ensure, spawn_at};
 pub use task::{Task, spawn, spawn_named, spawn_plain};
+pub(crate) use task::{ensure, spawn_at};

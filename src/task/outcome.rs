@@ -36,7 +36,7 @@ pub trait Outcome<M>: Sized + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot leave a task",
     note = "an error needs `From<seedloop::Error>` (with thiserror: `#[from]`) and \
-            `std::error::Error`; anyhow::Error and Box<dyn Error + Send + Sync> are fine as they are"
+            `std::error::Error`; anyhow::Error and Box<dyn Error + Send + Sync> are fine"
 )]
 pub trait Raise<M>: From<Error> + 'static {
     /// The cancellation that it is: the first in its chain of sources.
@@ -107,8 +107,26 @@ macro_rules! plain {
 }
 
 plain!(
-    (), bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize, f32, f64,
-    String, &'static str, std::time::Duration
+    (),
+    bool,
+    char,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+    usize,
+    i8,
+    i16,
+    i32,
+    i64,
+    i128,
+    isize,
+    f32,
+    f64,
+    String,
+    &'static str,
+    std::time::Duration
 );
 impl<T: 'static> Plain for Vec<T> {}
 impl<T: 'static> Plain for Option<T> {}
@@ -156,7 +174,7 @@ impl Outcome<IsNever> for <fn() -> ! as Ret>::Type {
     type Error = Error;
 
     fn into_result(self) -> Result<Self, Error> {
-        Ok(self)
+        self
     }
 
     fn cancellation(_: &Error) -> Option<Cancelled> {

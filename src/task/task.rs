@@ -188,10 +188,6 @@ impl<T, E> Task<T, E> {
     {
         self.future.clone()
     }
-
-    pub(crate) fn into_future_handle(self) -> Future<T, E> {
-        self.future
-    }
 }
 
 impl<T, E> Deref for Task<T, E> {

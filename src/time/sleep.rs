@@ -101,7 +101,9 @@ impl Armed {
         if try_with(|shell| shell.serial.get()) != Some(self.serial) {
             return Poll::Ready(Err(Error::WrongLoop));
         }
-        let Poll::Ready(waited) = self.wait.poll(context) else { return Poll::Pending };
+        let Poll::Ready(waited) = self.wait.poll(context) else {
+            return Poll::Pending;
+        };
         let cancelled = try_with(|shell| {
             let kernel = &mut shell.core.borrow_mut().kernel;
             let cancelled = kernel.state(self.future) == State::Cancelled;

@@ -86,7 +86,9 @@ impl Timeout {
         match self.inner.stage.get() {
             Stage::Entered => {}
             Stage::Created => return Err(Error::Misuse("the timeout does not run yet")),
-            _ => return Err(Error::Misuse("the timeout is over: it cannot be rescheduled")),
+            _ => {
+                return Err(Error::Misuse("the timeout is over: it cannot be rescheduled"));
+            }
         }
         self.inner.when.set(when);
         self.disarm();

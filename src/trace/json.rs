@@ -1,46 +1,31 @@
 //! A trace as JSON lines, for other tools. One object per event, always the same keys.
 
-use std::fmt::Write;
+use serde_json::json;
 
-use super::Trace;
+use super::{Event, Trace};
 
 impl Trace {
     /// One JSON object per line and event: `step`, `iteration`, `time_ns`, `actor`, `kind`,
-    /// `object`, `value`.
+    /// `object`, `value`. Needs the feature `json`.
+    ///
+    /// # Examples
+    /// ```
+    /// let trace = seedloop::trace_of(async { seedloop::log("hello") });
+    /// assert!(trace.to_json_lines().contains(r#""kind":"Log","object":"hello""#));
+    /// ```
     pub fn to_json_lines(&self) -> String {
-        let mut out = String::new();
-        for event in self.events() {
-            let object = event.object.as_deref().map_or("null".into(), quoted);
-            writeln!(
-                out,
-                r#"{{"step":{},"iteration":{},"time_ns":{},"actor":{},"kind":"{:?}","object":{},"value":{}}}"#,
-                event.step,
-                event.iteration,
-                event.time_ns,
-                quoted(&event.actor),
-                event.kind,
-                object,
-                event.value
-            )
-            .expect("writing to a string");
-        }
-        out
+        self.events().iter().map(|event| format!("{}\n", to_json(event))).collect()
     }
 }
 
-/// RFC 8259 section 7: a string in quotes.
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            c if (c as u32) < 0x20 => write!(out, "\\u{:04x}", c as u32).expect("to a string"),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
+fn to_json(event: &Event) -> serde_json::Value {
+    json!({
+        "step": event.step,
+        "iteration": event.iteration,
+        "time_ns": event.time_ns,
+        "actor": *event.actor,
+        "kind": format!("{:?}", event.kind),
+        "object": event.object.as_deref(),
+        "value": event.value,
+    })
 }

@@ -3,8 +3,10 @@
 
 mod digest;
 mod event;
+#[cfg(feature = "json")]
 mod json;
 mod path;
+mod snapshot;
 mod text;
 mod token;
 
@@ -12,8 +14,8 @@ pub use digest::Digest;
 pub(crate) use digest::{mix, mix_bytes};
 pub use event::{Event, Kind};
 pub(crate) use path::{Mark, Path};
-pub use token::{Limits, Plan, Settings, Token, TokenError};
-pub(crate) use token::{Checks, Pick};
+pub(crate) use token::Checks;
+pub use token::{Limits, Pick, Plan, Settings, Token, TokenError};
 
 /// The events of a run, in order. Displays as the text that snapshots show: a line per event.
 ///
@@ -35,6 +37,12 @@ impl Trace {
     /// The events, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// The last `count` events.
+    pub fn last(&self, count: usize) -> Trace {
+        let from = self.events.len().saturating_sub(count);
+        Trace { events: self.events[from..].to_vec() }
     }
 
     pub(crate) fn push(&mut self, event: Event) {

@@ -1,0 +1,147 @@
+//! The main function of every case: checks its program, and says what came of it, as text or as
+//! one line of JSON for the hunt. Exit code 1: the bug was found; 2: a usage error.
+
+#[path = "dimension.rs"]
+mod dimension;
+
+use std::{env, fmt::Write, process::ExitCode};
+
+pub(crate) use dimension::Dimension;
+use seedloop::{Config, Error, Failure, FailureKind, Report, Runner, Token};
+
+const USAGE: &str = "options: [--schedules N] [--seed S] [--json]";
+
+#[derive(Default)]
+struct Options {
+    schedules: Option<u64>,
+    seed: u64,
+    json: bool,
+}
+
+/// Checks the program in this dimension.
+pub(crate) fn hunt<F>(dimension: Dimension, program: fn() -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    let options = match options(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => return usage(&problem),
+    };
+    let check = dimension.check().seed(options.seed).command(command());
+    let result = check.schedules(options.schedules.unwrap_or(10_000)).try_run(program);
+    match result {
+        Ok(report) => {
+            say(options.json, &passed(dimension, &report), &report.to_string());
+            ExitCode::SUCCESS
+        }
+        Err(failure) if failure.kind == FailureKind::Usage => usage(&failure.to_string()),
+        Err(failure) => {
+            let token = failure.token.as_ref().expect("a run that failed has a token");
+            let line = failed(dimension, &failure, token, &digest(token, program));
+            say(options.json, &line, &failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
+            value.parse().map_err(|error| format!("{word} {value} is no whole number: {error}"))
+        };
+        match word.as_str() {
+            "--schedules" => options.schedules = Some(number()?),
+            "--seed" => options.seed = number()?,
+            "--json" => options.json = true,
+            _ => return Err(format!("unknown option {word}; {USAGE}")),
+        }
+    }
+    match options.schedules {
+        Some(0) => Err("--schedules 0 would check nothing: give 1 or more".into()),
+        _ => Ok(options),
+    }
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("{}: {problem}", env!("CARGO_PKG_NAME"));
+    ExitCode::from(2)
+}
+
+fn say(as_json: bool, line: &str, text: &str) {
+    println!("{}", if as_json { line } else { text });
+}
+
+/// The command that runs this program, from the root of the repository. The package is called
+/// after its case and its variant.
+fn command() -> String {
+    let package = env!("CARGO_PKG_NAME");
+    let (case, variant) = package.rsplit_once('-').expect("a package is called case-variant");
+    format!("cargo run --release --manifest-path examples/hunt/{case}/{variant}/Cargo.toml")
+}
+
+/// The digest of the run that the token is of.
+fn digest<F>(token: &Token, program: fn() -> F) -> String
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    let runner = Runner::replay_with(Config::default(), token);
+    let mut runner = runner.expect("a token of this version");
+    runner.set_exception_handler(|_| ());
+    // How it fails has been said.
+    let _ = runner.run(program());
+    runner.finish().digest.to_string()
+}
+
+fn passed(dimension: Dimension, report: &Report) -> String {
+    json(&[
+        ("dimension", Field::Text(&dimension.to_string())),
+        ("result", Field::Text("passed")),
+        ("schedules", Field::Number(report.schedules)),
+        ("steps", Field::Number(report.steps)),
+        ("text", Field::Text(&report.to_string())),
+    ])
+}
+
+fn failed(dimension: Dimension, failure: &Failure, token: &Token, digest: &str) -> String {
+    json(&[
+        ("dimension", Field::Text(&dimension.to_string())),
+        ("result", Field::Text("failed")),
+        ("kind", Field::Text(&format!("{:?}", failure.kind))),
+        ("schedule", Field::Number(failure.schedule)),
+        ("schedules", Field::Number(failure.schedules)),
+        ("what", Field::Text(&failure.text)),
+        ("token", Field::Text(&token.to_string())),
+        ("digest", Field::Text(digest)),
+        ("text", Field::Text(&failure.to_string())),
+    ])
+}
+
+enum Field<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+/// One line: RFC 8259 section 4.
+fn json(fields: &[(&str, Field<'_>)]) -> String {
+    let fields = fields.iter().map(|(key, value)| match value {
+        Field::Text(text) => format!("\"{key}\":{}", quoted(text)),
+        Field::Number(number) => format!("\"{key}\":{number}"),
+    });
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
+/// RFC 8259 section 7: a string in quotes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)).expect("to a string"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

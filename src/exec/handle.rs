@@ -1,0 +1,79 @@
+//! Callbacks and timers as the program holds them.
+
+use std::{cell::Cell, rc::Rc};
+
+use super::{
+    record::Thing,
+    shell::{Shell, try_with},
+};
+use crate::{
+    kernel::{Action, CallId},
+    trace::Kind,
+};
+
+/// A scheduled callback: asyncio's `Handle` and `TimerHandle`.
+#[derive(Clone)]
+pub struct Handle {
+    shell: Rc<Shell>,
+    call: CallId,
+    cancelled: Rc<Cell<bool>>,
+    deadline: Option<u64>,
+}
+
+impl Handle {
+    pub(crate) fn schedule(
+        what: &'static str,
+        deadline: Option<u64>,
+        callback: Box<dyn FnOnce()>,
+    ) -> Option<Handle> {
+        try_with(|shell| {
+            let call = {
+                let mut core = shell.core.borrow_mut();
+                let now = core.kernel.now();
+                let call = match deadline {
+                    Some(at) => core.kernel.arm(at, Action::Closure),
+                    None => core.kernel.call_soon(Action::Closure),
+                };
+                core.name_call(call, what);
+                match deadline {
+                    Some(at) => core.note(Kind::Arm, Thing::Call(call), at.saturating_sub(now)),
+                    None => core.note(Kind::Schedule, Thing::Call(call), 0),
+                }
+                call
+            };
+            shell.put_closure(call, callback);
+            Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
+        })
+    }
+
+    /// As `Handle.cancel()`: the callback will not run. Nothing if it has.
+    pub fn cancel(&self) {
+        if self.cancelled.replace(true) {
+            return;
+        }
+        let cancelled = {
+            let mut core = self.shell.core.borrow_mut();
+            let armed = core.kernel.deadline(self.call).is_some();
+            let scheduled = core.kernel.is_scheduled(self.call);
+            if scheduled {
+                core.note(Kind::Disarm, Thing::Call(self.call), 0);
+                core.kernel.cancel_call(self.call);
+            }
+            // A timer that is not due is gone; a ready handle stays, as a no-op.
+            let info = armed.then(|| core.calls.take(self.call.index()));
+            scheduled.then_some(info)
+        };
+        if cancelled.is_some() {
+            self.shell.drop_closure(self.call);
+        }
+    }
+
+    /// As `Handle.cancelled()`.
+    pub fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    pub(crate) fn deadline_ns(&self) -> Option<u64> {
+        self.deadline
+    }
+}

@@ -1,0 +1,137 @@
+//! The await at the bottom of every own await: registers with the task that polls it, and takes the
+//! cancellation that the task is told of.
+
+use std::task::{Context, Poll};
+
+use super::{
+    error::{Cancelled, Error},
+    record::Thing,
+    scopes::ScopeId,
+    shell::{Shell, try_with},
+};
+use crate::{
+    kernel::{Answer, FutureId, TaskId},
+    trace::Kind,
+};
+
+/// One await of the crate's own: registers with the task that polls it, and takes the
+/// cancellation that the task is told of. Ids only, so it is `Send`.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    on: Option<FutureId>,
+    registered: Option<(TaskId, u32)>,
+    /// The cancellation scope around it.
+    scope: Option<ScopeId>,
+}
+
+impl Wait {
+    /// Waits for a future.
+    pub(crate) fn on(future: FutureId) -> Wait {
+        Wait { on: Some(future), registered: None, scope: None }
+    }
+
+    /// Waits for the next iteration.
+    pub(crate) fn for_turn() -> Wait {
+        Wait { on: None, registered: None, scope: None }
+    }
+
+    /// `Ok` when what is awaited is done, however it ended.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        try_with(|shell| self.poll_in(shell, context))
+            .unwrap_or(Poll::Ready(Err(Error::NoRunningLoop)))
+    }
+
+    fn poll_in(&mut self, shell: &Shell, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(task) = shell.core.borrow().actor.task else {
+            return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
+        };
+        if self.registered.is_some_and(|(owner, _)| owner != task) {
+            self.end(shell);
+        }
+        let answer = {
+            let mut core = shell.core.borrow_mut();
+            let before = self.registered.map(|(_, since)| since);
+            let mut since = before;
+            let answer = core.kernel.poll_await(task, self.on, &mut since);
+            self.registered = since.map(|since| (task, since));
+            if before.is_none() && since.is_some() {
+                match self.on {
+                    Some(future) => core.note(Kind::Await, Thing::Future(future), 0),
+                    None => core.note(Kind::Yield, Thing::None, 0),
+                }
+            }
+            if matches!(answer, Answer::Told(_)) {
+                core.note(Kind::Told, Thing::None, 0);
+            }
+            answer
+        };
+        if self.registered.is_some() && self.scope.is_none() {
+            self.scope = shell.scopes.borrow_mut().join();
+        }
+        match answer {
+            Answer::Pending => {
+                self.keep_waker(shell, task, context);
+                Poll::Pending
+            }
+            Answer::Done => {
+                self.end(shell);
+                Poll::Ready(Ok(()))
+            }
+            Answer::Told(message) => {
+                self.end(shell);
+                Poll::Ready(Err(Cancelled::from_message(message).into()))
+            }
+        }
+    }
+
+    /// The kernel wakes the task. A future in between (`FuturesUnordered`) wants its own waker
+    /// called too.
+    fn keep_waker(&self, shell: &Shell, task: TaskId, context: &Context<'_>) {
+        if shell.is_own_waker(context.waker()) {
+            return;
+        }
+        match self.on {
+            None => context.waker().wake_by_ref(),
+            Some(on) => {
+                let waker = context.waker().clone();
+                let replaced = {
+                    let mut core = shell.core.borrow_mut();
+                    let info = core.tasks.get_mut(task.index()).expect("a stepping task is known");
+                    let wakers = &mut info.inner_wakers;
+                    let known =
+                        wakers.iter_mut().find(|(of, old)| *of == on && old.will_wake(&waker));
+                    match known {
+                        Some((_, old)) => Some(std::mem::replace(old, waker)),
+                        None => {
+                            wakers.push((on, waker));
+                            None
+                        }
+                    }
+                };
+                drop(replaced);
+            }
+        }
+    }
+
+    /// Takes the await back.
+    pub(crate) fn end_now(&mut self) {
+        if self.registered.is_some() {
+            try_with(|shell| self.end(shell));
+        }
+    }
+
+    fn end(&mut self, shell: &Shell) {
+        if let Some(scope) = self.scope.take() {
+            shell.scopes.borrow_mut().leave(scope);
+        }
+        if let Some((task, since)) = self.registered.take() {
+            shell.core.borrow_mut().kernel.end_await(task, self.on, since);
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.end_now();
+    }
+}
