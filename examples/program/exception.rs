@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     QueueFull,
     #[serde(skip)]
     QueueShutDown,
+    #[serde(skip)]
+    RecursionError,
     RuntimeError,
     SystemExit,
     TimeoutError,
@@ -60,7 +62,7 @@ impl Kind {
             Kind::BrokenPipeError | Kind::ConnectionRefusedError | Kind::ConnectionResetError => {
                 &[Kind::ConnectionError]
             }
-            Kind::BrokenBarrierError => &[Kind::RuntimeError],
+            Kind::BrokenBarrierError | Kind::RecursionError => &[Kind::RuntimeError],
             Kind::IncompleteReadError => &[Kind::EOFError],
             _ => &[Kind::Exception],
         }
@@ -121,14 +123,6 @@ impl Exception {
     /// Whether it leaves the event loop at once.
     pub(crate) fn leaves_the_loop(&self) -> bool {
         matches!(self.kind, Kind::SystemExit | Kind::KeyboardInterrupt)
-    }
-
-    /// Why the loop could not go on, if that is what it tells.
-    pub(crate) fn stuck(&self) -> Option<&Error> {
-        let stuck = |error: &&Error| {
-            matches!(error, Error::Deadlock(_) | Error::Livelock(_) | Error::StepCap(_))
-        };
-        self.origin.as_ref().filter(stuck)
     }
 
     /// The library's error it was made from.

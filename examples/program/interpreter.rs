@@ -4,7 +4,9 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    future::poll_fn,
     rc::Rc,
+    task::Poll,
     time::Duration,
 };
 
@@ -80,7 +82,12 @@ pub(crate) struct Interpreter {
     /// The SystemExit or KeyboardInterrupt that left the loop.
     pub(crate) fatal: RefCell<Option<Exception>>,
     lines: RefCell<Vec<Json>>,
+    /// How many coroutines are being polled, each by the one before.
+    depth: Cell<u32>,
 }
+
+/// CPython's limit is on its own stack, and of the same order.
+const DEPTH_MAX: u32 = 300;
 
 impl Interpreter {
     pub(crate) fn new(program: &'static Program, clock: Clock) -> Interpreter {
@@ -96,6 +103,7 @@ impl Interpreter {
             reported: RefCell::default(),
             fatal: RefCell::default(),
             lines: RefCell::default(),
+            depth: Cell::new(0),
         }
     }
 
@@ -200,7 +208,7 @@ impl Interpreter {
 
     fn body(&'static self, name: &'static str) -> Local<Value> {
         let block = self.program.coros.get(name).expect("a checked program's coros exist");
-        Box::pin(async move {
+        self.nested(Box::pin(async move {
             self.event("enter", [("c", json!(name))]);
             match self.block(block, None).await {
                 Ok(flow) => {
@@ -213,7 +221,21 @@ impl Interpreter {
                     Err(error)
                 }
             }
-        })
+        }))
+    }
+
+    /// A coroutine that may be awaited by another, and so on, but not without end.
+    fn nested(&'static self, mut body: Local<Value>) -> Local<Value> {
+        Box::pin(poll_fn(move |context| {
+            let depth = self.depth.get();
+            if depth == DEPTH_MAX {
+                return Poll::Ready(Err(Exception::new(Kind::RecursionError)));
+            }
+            self.depth.set(depth + 1);
+            let polled = body.as_mut().poll(context);
+            self.depth.set(depth);
+            polled
+        }))
     }
 
     /// A task's body: SystemExit and KeyboardInterrupt leave the loop, too.

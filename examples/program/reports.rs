@@ -44,7 +44,10 @@ impl Interpreter {
         if task.is_some_and(|task| self.is_main(task)) {
             return; // `Runner` drops main's own handle; the final lines tell how main ended
         }
-        let error = self.reported.borrow().clone().or_else(|| task.and_then(Shared::error));
+        let reported = self.reported.borrow().clone();
+        let error = reported
+            .or_else(|| context.downcast().cloned())
+            .or_else(|| task.and_then(Shared::error));
         let mut fields = vec![("msg", json!(context.message))];
         fields.extend(error.map(|error| ("exc", error.to_json())));
         fields.extend(task.map(|task| ("on", json!(*task.name))));

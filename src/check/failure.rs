@@ -3,7 +3,7 @@
 use std::{env, fmt, path::Path, thread};
 
 use crate::{
-    exec::{Error, ExceptionContext},
+    exec::Error,
     trace::{Token, Trace},
 };
 
@@ -54,7 +54,7 @@ pub struct Failure {
     /// What failed.
     pub text: String,
     /// What the exception handler was told.
-    pub reports: Vec<ExceptionContext>,
+    pub reports: Vec<String>,
     /// Which schedule it was: 1 is the first.
     pub schedule: u64,
     /// How many were asked for.

@@ -16,7 +16,7 @@ pub use report::Report;
 pub use schedules::schedules;
 
 use crate::{
-    exec::{Config, ExceptionContext, RunReport},
+    exec::{Config, RunReport},
     run::Runner,
     sched::{Choices, RandomWalk, Scheduler},
     task::Outcome,
@@ -321,7 +321,7 @@ impl Check {
 struct Failed {
     kind: FailureKind,
     text: String,
-    reports: Vec<ExceptionContext>,
+    reports: Vec<String>,
 }
 
 impl Failed {
@@ -349,7 +349,7 @@ where
 {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let heard = reports.clone();
-    runner.set_exception_handler(move |context| heard.borrow_mut().push(context.clone()));
+    runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
     let result = runner.run(program());
     let error = result.err().map(|error| <F::Output as Outcome<M>>::text(&error));
     let _ = runner.close();

@@ -12,7 +12,8 @@ use crate::{
     time::call_later,
 };
 
-/// As `asyncio.as_completed`: the results of tasks, each as soon as it is there.
+/// As `asyncio.as_completed`: the results of tasks, each as soon as it is there. Given up half-way,
+/// its callbacks and its timer stay until they have run once more, as in asyncio.
 ///
 /// # Panics
 /// Outside a run.
@@ -141,13 +142,5 @@ impl<A: Awaitable> AsCompleted<A> {
     /// Have all results been fetched?
     pub fn is_empty(&self) -> bool {
         self.left == 0
-    }
-}
-
-impl<A: Awaitable> Drop for AsCompleted<A> {
-    fn drop(&mut self) {
-        let callbacks = self.shared.todo.borrow_mut().callbacks.take();
-        drop(callbacks);
-        self.shared.disarm();
     }
 }

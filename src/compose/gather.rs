@@ -6,7 +6,7 @@ use super::awaitable::Child;
 use crate::{
     exec::{Error, NO_LOOP, Shell, raw::RawFuture},
     kernel::{OnCancel, State, TaskId},
-    task::{Future, Outcome, Slot, ensure},
+    task::{ErrorType, Future, Outcome, Slot, ensure},
 };
 
 /// As `asyncio.gather`: runs futures together and waits for all their values, in the order of the
@@ -40,13 +40,15 @@ where
     G: Gathering<M>,
 {
     let parts = futures.start();
-    Gather { children: parts.children, all: parts.all, each: parts.each }
+    let Parts { children, error_type, all, each } = parts;
+    Gather { children, error_type, all, each }
 }
 
 /// Futures that run together; see [`gather`].
 #[must_use = "a gathering is awaited, or asked for its future"]
 pub struct Gather<A, B, E> {
     children: Vec<Rc<dyn Child<E>>>,
+    error_type: ErrorType<E>,
     all: Finish<A, E>,
     each: Box<dyn FnOnce() -> B>,
 }
@@ -56,25 +58,26 @@ pub struct Gather<A, B, E> {
 #[must_use = "a gathering is awaited, or asked for its future"]
 pub struct GatherEach<B, E> {
     children: Vec<Rc<dyn Child<E>>>,
+    error_type: ErrorType<E>,
     each: Box<dyn FnOnce() -> B>,
 }
 
 impl<A: 'static, B: 'static, E: From<Error> + 'static> Gather<A, B, E> {
     /// As `return_exceptions=True`: waits for all; errors and cancellations are values.
     pub fn return_exceptions(self) -> GatherEach<B, E> {
-        GatherEach { children: self.children, each: self.each }
+        GatherEach { children: self.children, error_type: self.error_type, each: self.each }
     }
 
     /// Changes the value where it is made, without a hop.
     pub fn map<C>(self, change: impl FnOnce(A) -> C + 'static) -> Gather<C, B, E> {
         let all = self.all;
         let all = Box::new(move || all().map(change));
-        Gather { children: self.children, all, each: self.each }
+        Gather { children: self.children, error_type: self.error_type, all, each: self.each }
     }
 
     /// The gathering as a future: what `asyncio.gather` returns.
     pub fn future(self) -> Future<A, E> {
-        start(self.children, false, self.all)
+        start(self.children, self.error_type, false, self.all)
     }
 }
 
@@ -82,13 +85,14 @@ impl<B: 'static, E: From<Error> + 'static> GatherEach<B, E> {
     /// Changes the value where it is made, without a hop.
     pub fn map<C>(self, change: impl FnOnce(B) -> C + 'static) -> GatherEach<C, E> {
         let each = self.each;
-        GatherEach { children: self.children, each: Box::new(move || change(each())) }
+        let each = Box::new(move || change(each()));
+        GatherEach { children: self.children, error_type: self.error_type, each }
     }
 
     /// The gathering as a future: what `asyncio.gather` returns.
     pub fn future(self) -> Future<B, E> {
         let each = self.each;
-        start(self.children, true, Box::new(move || Ok(each())))
+        start(self.children, self.error_type, true, Box::new(move || Ok(each())))
     }
 }
 
@@ -126,6 +130,7 @@ struct Collecting<T, E> {
 
 fn start<T: 'static, E: From<Error> + 'static>(
     children: Vec<Rc<dyn Child<E>>>,
+    error_type: ErrorType<E>,
     return_exceptions: bool,
     finish: Finish<T, E>,
 ) -> Future<T, E> {
@@ -137,7 +142,7 @@ fn start<T: 'static, E: From<Error> + 'static>(
     }
     let rule = OnCancel::Children(children.iter().map(|child| child.raw().id()).collect());
     let raw = RawFuture::with_cancel("gather", rule).expect(NO_LOOP);
-    let outer = Slot::new(raw, |_| std::any::type_name::<E>().to_string());
+    let outer = Slot::new(raw, "_GatheringFuture", error_type);
     let collecting = Rc::new(Collecting {
         outer: outer.clone(),
         children,
@@ -226,6 +231,7 @@ pub trait Gathering<M> {
 
 pub(crate) struct Parts<A, B, E> {
     children: Vec<Rc<dyn Child<E>>>,
+    error_type: ErrorType<E>,
     all: Finish<A, E>,
     each: Box<dyn FnOnce() -> B>,
 }
@@ -267,6 +273,7 @@ where
         let of_all = futures.clone();
         Parts {
             children,
+            error_type: ErrorType::of::<F::Output, M>(),
             all: Box::new(move || of_all.iter().map(|future| future.slot.outcome()).collect()),
             each: Box::new(move || futures.iter().map(result_of).collect()),
         }
@@ -292,6 +299,7 @@ macro_rules! gather_tuple {
                 let of_all = futures.clone();
                 Parts {
                     children,
+                    error_type: ErrorType::of::<A::Output, MA>(),
                     all: Box::new(move || Ok(($(of_all.$at.slot.outcome()?,)*))),
                     each: Box::new(move || ($(result_of(&futures.$at),)*)),
                 }

@@ -3,7 +3,7 @@
 use crate::{
     exec::{NO_LOOP, raw::RawFuture},
     kernel::{OnCancel, State},
-    task::{Future, Outcome, Slot, ensure},
+    task::{ErrorType, Future, Outcome, Slot, ensure},
 };
 
 /// As `asyncio.shield`: awaits a future so that a cancellation of the awaiting task does not reach
@@ -46,7 +46,7 @@ where
         return inner;
     }
     let raw = RawFuture::with_cancel("shield", OnCancel::Itself).expect(NO_LOOP);
-    let outer = Slot::new(raw, <F::Output as Outcome<M>>::text);
+    let outer = Slot::new(raw, "Future", ErrorType::of::<F::Output, M>());
     let copied = {
         let (inner, outer) = (inner.slot.clone(), outer.clone());
         move || match (outer.state(), inner.state()) {

@@ -39,19 +39,22 @@ where
         return Timeout::new(duration.map(|d| now() + d)).run(future).await;
     }
     let future = ensure(future);
-    if !future.is_done() {
-        let waiter = std::rc::Rc::new(RawFuture::new("wait_for")?);
-        let released = waiter.clone();
-        let callback = future.add_done_callback(move |_| {
-            released.resolve();
-        });
-        future.cancel();
-        let waited = waiter.wait().await;
-        future.remove_done_callback(callback);
-        waited?;
-        if future.is_cancelled() {
-            return Err(Error::TimedOut.into());
-        }
+    if future.is_done() {
+        return future.slot.outcome();
     }
-    future.slot.outcome()
+    let waiter = std::rc::Rc::new(RawFuture::new("wait_for")?);
+    let released = waiter.clone();
+    let callback = future.add_done_callback(move |_| {
+        released.resolve();
+    });
+    future.cancel();
+    let waited = waiter.wait().await;
+    future.remove_done_callback(callback);
+    waited?;
+    match future.slot.outcome() {
+        Err(error) if <F::Output as Outcome<M>>::cancellation(&error).is_some() => {
+            Err(Error::TimedOut.into())
+        }
+        result => result,
+    }
 }

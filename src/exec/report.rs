@@ -1,6 +1,6 @@
 //! What a run came to, and what the exception handler is told.
 
-use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
+use std::{any::Any, cell::Cell, fmt, rc::Rc, sync::Arc};
 
 use super::{core::Core, raw::TaskRef, record::Divergence};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What the loop tells its exception handler: asyncio's `context` dictionary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ExceptionContext {
     /// What happened.
     pub message: String,
@@ -17,18 +17,30 @@ pub struct ExceptionContext {
     pub error: Option<String>,
     /// The task that failed.
     pub task: Option<TaskRef>,
+    exception: Option<Rc<dyn Any>>,
 }
 
 impl ExceptionContext {
     /// A message alone.
     pub fn new(message: impl Into<String>) -> ExceptionContext {
-        ExceptionContext { message: message.into(), error: None, task: None }
+        ExceptionContext { message: message.into(), error: None, task: None, exception: None }
     }
 
     /// With the text of an error.
     pub fn error(mut self, error: impl Into<String>) -> ExceptionContext {
         self.error = Some(error.into());
         self
+    }
+
+    /// With the error itself.
+    pub(crate) fn exception(mut self, exception: Rc<dyn Any>) -> ExceptionContext {
+        self.exception = Some(exception);
+        self
+    }
+
+    /// The error itself, if it is known and of this type.
+    pub fn downcast<E: 'static>(&self) -> Option<&E> {
+        self.exception.as_ref()?.downcast_ref()
     }
 
     /// With the task that failed.

@@ -144,12 +144,12 @@ impl Shell {
             for wake in mail {
                 core.wake(wake.task, wake.generation);
             }
-            let turn = core.kernel.begin_iteration();
             let most = core.settings.limits.iterations;
-            if core.kernel.iteration() > most {
+            if core.kernel.iteration() >= most {
+                core.kernel.give_up();
                 return Err(Stuck::Livelock(most));
             }
-            turn
+            core.kernel.begin_iteration()
         };
         match turn {
             Turn::Ready => Ok(()),

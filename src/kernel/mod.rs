@@ -128,6 +128,11 @@ impl Kernel {
         turn
     }
 
+    /// An iteration begins that is not to run: the loop has had enough.
+    pub fn give_up(&mut self) {
+        self.iteration += 1;
+    }
+
     /// The clock slips to the least deadline although handles are ready: a timeout may fire
     /// although the reply is there. Says whether it moved.
     pub fn slip(&mut self) -> bool {

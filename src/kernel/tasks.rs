@@ -74,7 +74,8 @@ pub(super) struct Task {
     /// is answered or dropped.
     pub(super) awaits: Vec<Await>,
     /// A cancellation that is asked for and not yet delivered.
-    /// invariant: a task with one is queued or running.
+    /// invariant: a task with one is queued, or running, or waits for a future that refused it
+    /// and is about to be done.
     pub(super) must_cancel: Option<Message>,
     /// The cancellation that is delivered in this step, to every await registered before it.
     told: Option<Message>,
@@ -336,8 +337,14 @@ impl Kernel {
         self.tasks.get(task.0).map_or(0, |task| task.cancels)
     }
 
+    /// Does the task wait for a future that is not done? Then that one will wake it.
+    pub(super) fn awaits_pending(&self, task: TaskId) -> bool {
+        self.awaits(task).any(|future| !self.is_done(future))
+    }
+
     /// Cancels everything that the suspended task waits for. What refuses (it is done, or it is
-    /// `sleep(0)`, or there is nothing) is told at the next step.
+    /// `sleep(0)`, or a gathering whose children are all done, or there is nothing) is told at
+    /// the next step.
     fn tell(&mut self, task: TaskId, message: &Message) {
         let entry = self.tasks.get_mut(task.0).expect("a live task exists");
         entry.telling = true;
@@ -346,11 +353,14 @@ impl Kernel {
         for on in awaits {
             refused |= !on.is_some_and(|future| self.cancel(future, message));
         }
+        let parked = self.awaits_pending(task);
         let entry = self.tasks.get_mut(task.0).expect("a live task exists");
         entry.telling = false;
         if refused {
             entry.must_cancel = Some(message.clone());
-            self.wake(task);
+            if !parked {
+                self.wake(task);
+            }
         }
     }
 

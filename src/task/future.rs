@@ -1,6 +1,7 @@
 //! asyncio's `Future`: a value that is set once and awaited by any number.
 
 use std::{
+    any::Any,
     cell::{Cell, RefCell},
     pin::Pin,
     rc::Rc,
@@ -8,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use super::Outcome;
 use crate::{
     exec::{
         Cancelled, Error, ExceptionContext, Outlet, TaskRef, Wait, current_task, raw::RawFuture,
@@ -38,8 +40,9 @@ pub(crate) struct Slot<T, E> {
     value: RefCell<Option<Result<T, E>>>,
     /// How to copy the value: set once there are two handles. Without it the first await takes it.
     copy: Cell<Option<Copy<T, E>>>,
-    /// The text of an error, for reports.
-    text: fn(&E) -> String,
+    /// How reports call it: as CPython's class.
+    class: &'static str,
+    error_type: ErrorType<E>,
     /// Nobody has looked at the error yet.
     unseen: Cell<bool>,
     /// Tells the run that the panic that the error is has been looked at.
@@ -48,13 +51,47 @@ pub(crate) struct Slot<T, E> {
 
 type Copy<T, E> = fn(&Result<T, E>) -> Result<T, E>;
 
+/// What is known of an error type where its bounds are not.
+pub(crate) struct ErrorType<E> {
+    text: fn(&E) -> String,
+    is_cancellation: fn(&E) -> bool,
+    erase: fn(E) -> Rc<dyn Any>,
+}
+
+impl<E> Clone for ErrorType<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> std::marker::Copy for ErrorType<E> {}
+
+impl<E: 'static> ErrorType<E> {
+    /// The error type of an outcome.
+    pub(crate) fn of<O: Outcome<M, Error = E>, M>() -> ErrorType<E> {
+        let is_cancellation = |error: &E| O::cancellation(error).is_some();
+        ErrorType { text: O::text, is_cancellation, erase: |error| Rc::new(error) }
+    }
+
+    /// Any type at all.
+    fn opaque() -> ErrorType<E> {
+        let text = |_: &E| std::any::type_name::<E>().to_string();
+        ErrorType { text, is_cancellation: |_| false, erase: |error| Rc::new(error) }
+    }
+}
+
 impl<T, E> Slot<T, E> {
-    pub(crate) fn new(raw: RawFuture, text: fn(&E) -> String) -> Rc<Slot<T, E>> {
+    pub(crate) fn new(
+        raw: RawFuture,
+        class: &'static str,
+        error_type: ErrorType<E>,
+    ) -> Rc<Slot<T, E>> {
         Rc::new(Slot {
             raw,
+            class,
+            error_type,
             value: RefCell::new(None),
             copy: Cell::new(None),
-            text,
             unseen: Cell::new(false),
             panic_seen: RefCell::new(None),
         })
@@ -77,6 +114,13 @@ impl<T, E> Slot<T, E> {
 
     pub(crate) fn state(&self) -> kernel::State {
         self.raw.state()
+    }
+
+    /// Did it fail with an error that is a cancellation, as a gathering does?
+    fn failed_by_cancellation(&self) -> bool {
+        let value = self.value.borrow();
+        let error = value.as_ref().and_then(|value| value.as_ref().err());
+        error.is_some_and(self.error_type.is_cancellation)
     }
 
     /// Takes or copies the result of a done future, as `result()` after an await.
@@ -111,7 +155,7 @@ impl<T, E: From<Error>> Outlet for Slot<T, E> {
     fn look_at_error(&self) -> Option<String> {
         self.mark_retrieved();
         let value = self.value.borrow();
-        value.as_ref().and_then(|value| value.as_ref().err()).map(self.text)
+        value.as_ref().and_then(|value| value.as_ref().err()).map(self.error_type.text)
     }
 }
 
@@ -120,12 +164,16 @@ impl<T, E> Drop for Slot<T, E> {
         if !self.unseen.get() {
             return;
         }
-        let Some(Err(error)) = self.value.get_mut() else {
+        let Some(Err(error)) = self.value.take() else {
             return;
         };
-        let kind = if self.raw.task().is_some() { "Task" } else { "Future" };
-        let mut context = ExceptionContext::new(format!("{kind} exception was never retrieved"));
-        context = context.error((self.text)(error));
+        let ErrorType { text, is_cancellation, erase } = self.error_type;
+        if is_cancellation(&error) {
+            return;
+        }
+        let message = format!("{} exception was never retrieved", self.class);
+        let mut context = ExceptionContext::new(message).error(text(&error));
+        context = context.exception(erase(error));
         if let Some(task) = self.raw.task() {
             context = context.task(TaskRef(task));
         }
@@ -167,22 +215,24 @@ impl<T: Clone, E: Clone> Clone for Future<T, E> {
     }
 }
 
-impl<T, E> Default for Future<T, E> {
+impl<T, E: 'static> Default for Future<T, E> {
     fn default() -> Self {
         Future::new()
     }
 }
 
-impl<T, E> Future<T, E> {
+impl<T, E: 'static> Future<T, E> {
     /// As `loop.create_future()`.
     ///
     /// # Panics
     /// Outside a run.
     pub fn new() -> Future<T, E> {
         let raw = RawFuture::new("Future").expect(crate::exec::NO_LOOP);
-        Future::from_slot(Slot::new(raw, |_| std::any::type_name::<E>().to_string()))
+        Future::from_slot(Slot::new(raw, "Future", ErrorType::opaque()))
     }
+}
 
+impl<T, E> Future<T, E> {
     pub(crate) fn from_slot(slot: Rc<Slot<T, E>>) -> Future<T, E> {
         Future { slot, wait: None }
     }
@@ -343,6 +393,8 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
         Poll::Ready(match waited {
             Ok(()) if own_task => Err(Error::AwaitSelf.into()),
             Ok(()) => this.slot.outcome(),
+            // A cancellation that the future itself has ended with goes first.
+            Err(_) if this.slot.failed_by_cancellation() => this.slot.outcome(),
             Err(error) => {
                 if this.is_done() {
                     this.slot.mark_retrieved();

@@ -6,8 +6,8 @@ mod scope;
 #[allow(clippy::module_inception)]
 mod task;
 
-pub(crate) use future::Slot;
 pub use future::{CallbackId, Future, State};
+pub(crate) use future::{ErrorType, Slot};
 pub use outcome::{IsNever, IsPlain, IsResult, Outcome, Plain, Raise, Ret, ViaDyn, ViaStd};
 pub(crate) use scope::scope;
 pub use scope::{Foreign, foreign};

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Future, Outcome, Slot};
+use super::{ErrorType, Future, Outcome, Slot};
 use crate::{
     exec::{Error, NO_LOOP, Outlet, TaskRef, raw::RawFuture, try_with},
     kernel::End,
@@ -94,8 +94,8 @@ where
 {
     let shell = try_with(Rc::clone).expect(NO_LOOP);
     let task = shell.spawn(name, caller);
-    let text = <F::Output as Outcome<M>>::text;
-    let slot = Slot::new(RawFuture::of_task(&shell, task), text);
+    let raw = RawFuture::of_task(&shell, task);
+    let slot = Slot::new(raw, "Task", ErrorType::of::<F::Output, M>());
     let outlet: Rc<dyn Outlet> = slot.clone();
     let body_slot = slot.clone();
     let body = Box::pin(async move {

@@ -1,3 +1,10 @@
 //! All integration tests, in one binary.
 
+mod cancel;
+mod misuse;
+mod outcome;
+mod replay;
+mod shrink;
+mod snapshots;
 mod tidy;
+mod traps;

@@ -24,6 +24,6 @@ async fn program() -> Result<(), Error> {
             yield_now().await
         })
     };
-    gather((add("a"), add("b").cancellable(), add("c"))).return_exceptions().await?;
+    let _ends = gather((add("a"), add("b").cancellable(), add("c"))).return_exceptions().await?;
     Ok(())
 }

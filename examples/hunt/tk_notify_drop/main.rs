@@ -52,6 +52,6 @@ async fn program() -> Result<(), Error> {
         notify.notified().await;
         Ok::<(), Error>(())
     });
-    gather((first.cancellable(), notifier, second)).return_exceptions().await?;
+    let _ends = gather((first.cancellable(), notifier, second)).return_exceptions().await?;
     Ok(())
 }

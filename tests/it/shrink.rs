@@ -1,0 +1,68 @@
+//! proptest shrinks a failing schedule towards asyncio's order.
+
+use std::{cell::Cell, rc::Rc};
+
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use seedloop::{Check, Error, gather, schedules, yield_now};
+
+/// Five tasks add one each, with a turn between read and write: any overtaking loses an update.
+async fn lost_update() -> Result<(), Error> {
+    let count = Rc::new(Cell::new(0));
+    let add = |count: Rc<Cell<i32>>| async move {
+        // Asyncio's order passes: all read, in turn, before anybody is ready to write again.
+        let read = count.get();
+        count.set(read + 1);
+        yield_now().await?;
+        Ok::<(), Error>(())
+    };
+    let rival = |count: Rc<Cell<i32>>| async move {
+        let read = count.get();
+        yield_now().await?;
+        count.set(read + 1);
+        Ok::<(), Error>(())
+    };
+    let quiet = async {
+        for _ in 0..5 {
+            yield_now().await?;
+        }
+        Ok::<(), Error>(())
+    };
+    gather((add(count.clone()), quiet)).await?;
+    gather((rival(count.clone()), add_after(count.clone()))).await?;
+    assert_eq!(count.get(), 3, "an update is lost");
+    Ok(())
+}
+
+/// Adds one after two turns.
+async fn add_after(count: Rc<Cell<i32>>) -> Result<(), Error> {
+    yield_now().await?;
+    yield_now().await?;
+    count.set(count.get() + 1);
+    Ok(())
+}
+
+#[test]
+fn a_real_failure_shrinks_to_few_deviations() {
+    let check = Check::new();
+    let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(
+            proptest::test_runner::RngAlgorithm::ChaCha,
+        ),
+    );
+    let failed = runner.run(&schedules(), |schedule| {
+        check
+            .try_schedule(&schedule, lost_update)
+            .map(drop)
+            .map_err(|failure| TestCaseError::fail(failure.text))
+    });
+    let Err(TestError::Fail(reason, schedule)) = failed else { panic!("{failed:?}") };
+    assert!(reason.to_string().contains("an update is lost"), "{reason}");
+    let deviations: Vec<_> = schedule.deviations().collect();
+    assert!(deviations.len() <= 3, "{deviations:?}");
+    assert!(deviations.iter().all(|deviation| deviation.value == 1), "{deviations:?}");
+    let again = check.try_schedule(&schedule, lost_update).unwrap_err();
+    assert!(again.text.contains("an update is lost"));
+    assert!(seedloop::run(lost_update()).is_ok(), "asyncio's order passes");
+}
