@@ -22,27 +22,23 @@ mod op;
 mod primitive;
 mod print;
 mod reports;
+mod run;
 mod statements;
 mod value;
 mod walk;
 
 use std::{
-    io::{self, Read},
+    io::{self, BufWriter, Read},
     process::ExitCode,
 };
 
 use clap::Parser;
-use seedloop::{Config, Error, Runner, Token, TokenError};
-use serde_json::{Value as Json, json};
+use seedloop::Token;
 
 use crate::{
-    check::{Refusal, check},
-    clock::Clock,
-    exception::{Exception, Kind},
-    grammar::{Program, RunWhat},
-    interpreter::Interpreter,
-    print::print_lines,
-    walk::origin_ms,
+    check::Refusal,
+    print::write_lines,
+    run::{Order, load, run, runner},
 };
 
 /// Runs a program of asyncio (JSON on standard input) and prints its trace (JSON lines).
@@ -63,23 +59,26 @@ struct Options {
     token: bool,
 }
 
-/// How a run ended that printed its trace.
-struct Ended {
-    interpreter: &'static Interpreter,
-    token: String,
-    digest: String,
-}
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    let program = match read_program() {
+    let mut text = String::new();
+    if let Err(error) = io::stdin().read_to_string(&mut text) {
+        return fail(2, &format!("malformed program: cannot read it: {error}"));
+    }
+    let program = match load(&text) {
         Ok(program) => program,
         Err(Refusal::Malformed(problem)) => {
             return fail(2, &format!("malformed program: {problem}"));
         }
         Err(Refusal::NotSimulated(what)) => return fail(3, &format!("not simulated yet: {what}")),
     };
-    let runner = match runner(program, &options) {
+    let order = match (options.replay, options.seed) {
+        (Some(token), _) => Order::Replay(token),
+        (None, Some(seed)) => Order::Random(seed),
+        (None, None) => Order::Asyncio,
+    };
+    let show_token = options.token || !matches!(order, Order::Asyncio);
+    let runner = match runner(program, order, options.max_iter) {
         Ok(runner) => runner,
         Err(problem) => return fail(2, &format!("malformed token: {problem}")),
     };
@@ -87,10 +86,11 @@ fn main() -> ExitCode {
         Ok(ended) => ended,
         Err(divergence) => return fail(1, &divergence),
     };
-    if let Err(error) = print_lines(&ended.interpreter.lines()) {
+    if let Err(error) = write_lines(BufWriter::new(io::stdout().lock()), &ended.interpreter.lines())
+    {
         return fail(1, &format!("cannot print the trace: {error}"));
     }
-    if options.token || options.seed.is_some() || options.replay.is_some() {
+    if show_token {
         eprintln!("token: {}\ndigest: {}", ended.token, ended.digest);
     }
     ExitCode::SUCCESS
@@ -99,103 +99,4 @@ fn main() -> ExitCode {
 fn fail(code: u8, problem: &str) -> ExitCode {
     eprintln!("program: {problem}");
     ExitCode::from(code)
-}
-
-/// The program lives as long as the process, so that coroutines can refer to it.
-fn read_program() -> Result<&'static Program, Refusal> {
-    let mut text = String::new();
-    let read = io::stdin().read_to_string(&mut text);
-    read.map_err(|error| Refusal::Malformed(format!("cannot read it: {error}")))?;
-    if !text.trim_start().starts_with('{') {
-        return Err(Refusal::Malformed("it is no JSON object: begin it with {".to_owned()));
-    }
-    let program: Program =
-        serde_json::from_str(&text).map_err(|error| Refusal::Malformed(error.to_string()))?;
-    check(&program)?;
-    Ok(Box::leak(Box::new(program)))
-}
-
-/// Who picks what runs next: asyncio's order, a seed, or a token, which brings its own set-up.
-fn runner(program: &Program, options: &Options) -> Result<Runner, TokenError> {
-    let steps_max = options.max_iter.saturating_mul(1_000); // iterations are the limit
-    let config = Config::default()
-        .iterations_max(options.max_iter)
-        .steps_max(steps_max)
-        .instant_steps_max(steps_max)
-        .debug(program.debug);
-    match (options.seed, &options.replay) {
-        (_, Some(token)) => Runner::replay(token),
-        (Some(seed), None) => Ok(Runner::seeded(config, seed, 0)),
-        (None, None) => Ok(Runner::new(config)),
-    }
-}
-
-/// Runs to the end of the clean-up. An error says where a replay diverged.
-fn run(program: &'static Program, mut runner: Runner) -> Result<Ended, String> {
-    let clock = Clock::starting_at(origin_ms(program));
-    let interpreter: &'static Interpreter = Box::leak(Box::new(Interpreter::new(program, clock)));
-    runner.set_exception_handler(|context| interpreter.on_exception(context));
-    match program.run {
-        Some(RunWhat::Function) => {
-            let refused = Exception::new(Kind::ValueError);
-            interpreter.event_at(0, 0, None, "run_raise", [("exc", refused.to_json())]);
-        }
-        None => run_and_close(interpreter, &mut runner)?,
-    }
-    let report = runner.finish();
-    if let Some(divergence) = report.divergence {
-        return Err(divergence.to_string());
-    }
-    Ok(Ended { interpreter, token: report.token.to_string(), digest: report.digest.to_string() })
-}
-
-/// As `asyncio.run`: main, then the clean-up unless main got stuck; then every task's end.
-fn run_and_close(interpreter: &'static Interpreter, runner: &mut Runner) -> Result<(), String> {
-    let result = runner.run(interpreter.main()).map_err(|error| interpreter.raised(error));
-    let stuck = end_event(interpreter, runner, "run_raise", result.as_ref().err())?;
-    if let Ok(value) = &result {
-        outside_event(interpreter, runner, "run_return", [("v", value.to_json())]);
-    }
-    if !stuck {
-        let closed = runner.close().map_err(|error| interpreter.raised(error.into()));
-        end_event(interpreter, runner, "close_raise", closed.as_ref().err())?;
-    }
-    interpreter.finals(result);
-    Ok(())
-}
-
-/// The event of an error that ended `run` or `close`. Tells whether the loop is stuck.
-fn end_event(
-    interpreter: &Interpreter,
-    runner: &Runner,
-    name: &str,
-    error: Option<&Exception>,
-) -> Result<bool, String> {
-    let Some(error) = error else { return Ok(false) };
-    match error.origin() {
-        Some(Error::Diverged(divergence)) => return Err(divergence.to_string()),
-        Some(Error::Deadlock(_)) => {
-            let pending = json!(interpreter.live_tasks());
-            outside_event(interpreter, runner, "deadlock", [("pending", pending)]);
-        }
-        Some(Error::Livelock(_) | Error::StepCap(_)) => {
-            outside_event(interpreter, runner, "livelock", []);
-        }
-        _ => {
-            outside_event(interpreter, runner, name, [("exc", error.to_json())]);
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// An event of no task, after the loop has been left.
-fn outside_event<const N: usize>(
-    interpreter: &Interpreter,
-    runner: &Runner,
-    name: &str,
-    fields: [(&'static str, Json); N],
-) {
-    let millis = interpreter.clock.read(runner.time());
-    interpreter.event_at(millis, runner.iteration(), None, name, fields);
 }

@@ -1,12 +1,11 @@
 //! JSON lines as Python's `json.dumps(..., separators=(",", ":"))` writes them: in ASCII.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{Serializer, Value, ser::Formatter};
 
-pub(crate) fn print_lines(lines: &[Value]) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
+pub(crate) fn write_lines(mut out: impl Write, lines: &[Value]) -> io::Result<()> {
     for line in lines {
         line.serialize(&mut Serializer::with_formatter(&mut out, Ascii))?;
         out.write_all(b"\n")?;

@@ -4,7 +4,7 @@ use std::{env, fmt, path::Path, thread};
 
 use crate::{
     exec::Error,
-    trace::{Token, Trace},
+    trace::{Digest, Token, Trace},
 };
 
 /// The events that a failure shows.
@@ -38,7 +38,7 @@ impl FailureKind {
     pub(super) fn of(stuck: &Error) -> FailureKind {
         match stuck {
             Error::Deadlock(_) => FailureKind::Deadlock,
-            Error::Livelock(_) => FailureKind::Livelock,
+            Error::Livelock(..) => FailureKind::Livelock,
             Error::StepCap(_) => FailureKind::StepCap,
             Error::Diverged(_) => FailureKind::Diverged,
             _ => FailureKind::Interrupted,
@@ -67,6 +67,12 @@ pub struct Failure {
     pub command: Option<String>,
     /// The events of the failed run.
     pub trace: Trace,
+    /// How many of them were before main's end; the others are the clean-up.
+    pub main_events: usize,
+    /// The digest of all events.
+    pub digest: Digest,
+    /// It is a replay of the token.
+    pub is_replay: bool,
 }
 
 impl Failure {
@@ -81,6 +87,9 @@ impl Failure {
             token: None,
             command: None,
             trace: Trace::default(),
+            main_events: 0,
+            digest: Digest::default(),
+            is_replay: false,
         }
     }
 
@@ -131,13 +140,16 @@ impl fmt::Display for Failure {
         let Some(token) = &self.token else {
             return write!(f, "{text}");
         };
-        writeln!(f, "{kind:?} in schedule {schedule} of {schedules}, seed {seed}")?;
+        match self.is_replay {
+            true => writeln!(f, "{kind:?} in a replay")?,
+            false => writeln!(f, "{kind:?} in schedule {schedule} of {schedules}, seed {seed}")?,
+        }
         writeln!(f, "{text}")?;
         for report in &self.reports {
             writeln!(f, "reported: {report}")?;
         }
-        let events = self.trace.events().len();
-        let shown = self.trace.last(EVENTS_SHOWN);
+        let events = self.main_events;
+        let shown = self.trace.part(events.saturating_sub(EVENTS_SHOWN)..events);
         if events > EVENTS_SHOWN {
             writeln!(f, "the last {EVENTS_SHOWN} of {events} events:\n{shown}")?;
         } else {

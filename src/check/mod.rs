@@ -2,14 +2,16 @@
 //! how to replay it.
 
 mod environment;
+mod explore;
 mod failure;
 mod report;
 #[cfg(feature = "proptest")]
 mod schedules;
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::panic::Location;
 
 use environment::Environment;
+use explore::main_of;
 pub use failure::{Failure, FailureKind};
 pub use report::Report;
 #[cfg(feature = "proptest")]
@@ -17,14 +19,9 @@ pub use schedules::schedules;
 
 use crate::{
     exec::{Config, RunReport},
-    run::Runner,
-    sched::{Choices, RandomWalk, Scheduler},
+    sched::{Choices, Scheduler},
     task::Outcome,
-    trace::{Token, Trace},
 };
-
-/// How many different schedules are counted one by one.
-const DISTINCT_MAX: usize = 1 << 16;
 
 /// Runs a program under many schedules, and stops at the first that fails: by a panic, by an error
 /// of its main future, by a deadlock, a livelock, or too many steps.
@@ -59,9 +56,12 @@ pub struct Check {
     schedules: u64,
     config: Config,
     command: Option<String>,
+    /// Where the check was run: main is spawned there.
+    caller: &'static Location<'static>,
 }
 
 impl Default for Check {
+    #[track_caller]
     fn default() -> Check {
         Check::new()
     }
@@ -69,10 +69,12 @@ impl Default for Check {
 
 impl Check {
     /// 1,000 schedules of seed 0, with fresh wakers, and nothing injected.
+    #[track_caller]
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000);
-        Check { seed: 0, schedules: 1_000, config, command: None }
+        let caller = Location::caller();
+        Check { seed: 0, schedules: 1_000, config, command: None, caller }
     }
 
     /// The seed of all schedules.
@@ -158,45 +160,14 @@ impl Check {
         P: Fn() -> F,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        let environment = Environment::read().map_err(|text| self.usage(text))?;
+        let environment = Environment::read().map_err(|text| Box::new(Failure::usage(text)))?;
         self.seed = environment.seed.unwrap_or(self.seed);
         self.schedules = environment.schedules.unwrap_or(self.schedules);
+        let main = main_of(self.caller, &program);
         match &environment.replay {
-            Some(token) => self.replay(token, &program),
-            None => self.explore(&program),
+            Some(token) => self.replay(token, &main),
+            None => self.explore(&main),
         }
-    }
-
-    fn explore<P, F, M>(&self, program: &P) -> Result<Report, Box<Failure>>
-    where
-        P: Fn() -> F,
-        F: Future<Output: Outcome<M>> + 'static,
-    {
-        let mut runner =
-            Runner::with_scheduler(self.config.clone(), Box::new(RandomWalk::new(self.seed, 0)));
-        let mut report = Report::new(self.seed, self.config.settings());
-        let mut distinct = BTreeSet::new();
-        let mut last = None;
-        while report.schedules < self.schedules {
-            let Some(run) = runner.again(&self.config, last.as_ref()) else {
-                break;
-            };
-            runner.set_plan(RandomWalk::NAME, self.seed, run);
-            let one = one(&mut runner, program);
-            report.count(&one.report);
-            if let Some(failed) = one.failed {
-                return Err(self.explain(report, &one.report.token, failed, program));
-            }
-            if run == 0 {
-                self.check_determinism(&report, &one.report, program)?;
-            }
-            if distinct.len() < DISTINCT_MAX {
-                distinct.insert(one.report.digest);
-            }
-            last = Some(one.report.summary(true));
-        }
-        report.distinct = distinct.len() as u64;
-        Ok(report)
     }
 
     /// Runs the program under one schedule that is given as data.
@@ -228,160 +199,6 @@ impl Check {
         P: Fn() -> F,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
-        let one = one(&mut runner, &program);
-        match one.failed {
-            None => Ok(one.report),
-            Some(failed) => {
-                let mut report = Report::new(self.seed, self.config.settings());
-                report.count(&one.report);
-                Err(self.explain(report, &one.report.token, failed, &program))
-            }
-        }
+        self.once(scheduler, &main_of(self.caller, &program))
     }
-
-    /// Replays one token, with its trace.
-    fn replay<P, F, M>(&self, token: &Token, program: &P) -> Result<Report, Box<Failure>>
-    where
-        P: Fn() -> F,
-        F: Future<Output: Outcome<M>> + 'static,
-    {
-        let (one, trace) = recorded(token, program).map_err(|text| self.usage(text))?;
-        let mut report = Report::new(self.seed, token.settings);
-        report.count(&one.report);
-        match one.failed {
-            Some(failed) => Err(self.failure(report, token, failed, trace)),
-            None => Ok(report),
-        }
-    }
-
-    /// Runs a failed schedule again, to show its events; the two must be the same.
-    fn explain<P, F, M>(
-        &self,
-        report: Report,
-        token: &Token,
-        failed: Failed,
-        program: &P,
-    ) -> Box<Failure>
-    where
-        P: Fn() -> F,
-        F: Future<Output: Outcome<M>> + 'static,
-    {
-        let (again, trace) = recorded(token, program).expect("a token that was just made");
-        let same = again.report.divergence.is_none();
-        let failed = match same {
-            true => failed,
-            false => Failed::nondeterminism(failed.text, &again),
-        };
-        self.failure(report, token, failed, trace)
-    }
-
-    /// Runs the first schedule a second time: a program that the schedule does not determine
-    /// cannot be replayed.
-    fn check_determinism<P, F, M>(
-        &self,
-        report: &Report,
-        first: &RunReport,
-        program: &P,
-    ) -> Result<(), Box<Failure>>
-    where
-        P: Fn() -> F,
-        F: Future<Output: Outcome<M>> + 'static,
-    {
-        let (again, trace) = recorded(&first.token, program).expect("a token that was just made");
-        match again.report.divergence {
-            None => Ok(()),
-            Some(_) => {
-                let failed = Failed::nondeterminism("it passed the first time".into(), &again);
-                Err(self.failure(report.clone(), &first.token, failed, trace))
-            }
-        }
-    }
-
-    fn failure(&self, report: Report, token: &Token, failed: Failed, trace: Trace) -> Box<Failure> {
-        Box::new(Failure {
-            kind: failed.kind,
-            text: failed.text,
-            reports: failed.reports,
-            schedule: report.schedules,
-            schedules: self.schedules,
-            seed: self.seed,
-            token: Some(token.clone()),
-            command: self.command.clone(),
-            trace,
-        })
-    }
-
-    fn usage(&self, text: String) -> Box<Failure> {
-        Box::new(Failure::usage(text))
-    }
-}
-
-/// Why a run failed.
-struct Failed {
-    kind: FailureKind,
-    text: String,
-    reports: Vec<String>,
-}
-
-impl Failed {
-    fn nondeterminism(before: String, again: &One) -> Failed {
-        let divergence = again.report.divergence.as_ref().map(ToString::to_string);
-        let text = format!(
-            "the same schedule gave another run: {}\n  the first time: {before}",
-            divergence.unwrap_or_default()
-        );
-        Failed { kind: FailureKind::Nondeterminism, text, reports: Vec::new() }
-    }
-}
-
-/// One run and what became of it.
-struct One {
-    report: RunReport,
-    failed: Option<Failed>,
-}
-
-/// Runs the program to its end, clean-up included.
-fn one<P, F, M>(runner: &mut Runner, program: &P) -> One
-where
-    P: Fn() -> F,
-    F: Future<Output: Outcome<M>> + 'static,
-{
-    let reports = Rc::new(RefCell::new(Vec::new()));
-    let heard = reports.clone();
-    runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
-    let result = runner.run(program());
-    let error = result.err().map(|error| <F::Output as Outcome<M>>::text(&error));
-    let _ = runner.close();
-    let stuck = runner.take_stuck();
-    let report = runner.end();
-    let panic = report.panics.iter().find(|panic| error.is_some() || !panic.retrieved);
-    let (kind, text) = match (stuck, panic, error) {
-        (Some(stuck), _, _) => (FailureKind::of(&stuck), stuck.to_string()),
-        (None, Some(panic), _) => {
-            (FailureKind::Panic, format!("{} panicked: {}", panic.task, panic.message))
-        }
-        (None, None, Some(error)) => (FailureKind::Error, format!("main failed: {error}")),
-        (None, None, None) => match &report.divergence {
-            Some(divergence) => (FailureKind::Diverged, divergence.to_string()),
-            None => {
-                return One { report, failed: None };
-            }
-        },
-    };
-    let reports = reports.take();
-    One { report, failed: Some(Failed { kind, text, reports }) }
-}
-
-/// Replays a token and records its events.
-fn recorded<P, F, M>(token: &Token, program: &P) -> Result<(One, Trace), String>
-where
-    P: Fn() -> F,
-    F: Future<Output: Outcome<M>> + 'static,
-{
-    let config = Config::default().record(true);
-    let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
-    let mut one = one(&mut runner, program);
-    let trace = std::mem::take(&mut one.report.trace);
-    Ok((one, trace))
 }

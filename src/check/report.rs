@@ -19,11 +19,13 @@ pub struct Report {
     pub choices: u64,
     /// What was injected.
     pub settings: Settings,
+    /// One token was replayed.
+    pub is_replay: bool,
 }
 
 impl Report {
     pub(super) fn new(seed: u64, settings: Settings) -> Report {
-        Report { seed, schedules: 0, distinct: 0, steps: 0, choices: 0, settings }
+        Report { seed, schedules: 0, distinct: 0, steps: 0, choices: 0, settings, is_replay: false }
     }
 
     pub(super) fn count(&mut self, run: &RunReport) {
@@ -35,6 +37,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_replay {
+            return write!(f, "replayed one schedule: it did not fail");
+        }
         let Report { seed, schedules, distinct, settings, .. } = self;
         write!(
             f,

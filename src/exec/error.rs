@@ -115,8 +115,8 @@ pub enum Error {
     BrokenBarrier,
     /// Nothing is ready, and nothing ever will be.
     Deadlock(Arc<Deadlock>),
-    /// The run goes on without end: this many iterations, or steps of one instant.
-    Livelock(u64),
+    /// The run goes on without end: so many of these.
+    Livelock(u64, &'static str),
     /// The run took more steps than it may.
     StepCap(u64),
     /// [`interrupt`](crate::interrupt) left the loop.
@@ -154,7 +154,9 @@ impl fmt::Display for Error {
             Error::QueueShutDown => f.write_str("the queue is shut down"),
             Error::BrokenBarrier => f.write_str("the barrier is broken"),
             Error::Deadlock(deadlock) => deadlock.fmt(f),
-            Error::Livelock(count) => write!(f, "livelock: {count} without an end in sight"),
+            Error::Livelock(count, unit) => {
+                write!(f, "livelock: no end in sight after {count} {unit}")
+            }
             Error::StepCap(steps) => write!(f, "step cap: the run took more than {steps} steps"),
             Error::Interrupted => f.write_str("the loop was interrupted"),
             Error::Diverged(divergence) => divergence.fmt(f),

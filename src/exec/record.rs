@@ -23,6 +23,8 @@ pub(crate) struct Recorder {
     pub(crate) digest: Digest,
     pub(crate) checks: Checks,
     pub(crate) trace: Option<Trace>,
+    /// The events before main's end.
+    pub(crate) main_events: usize,
     record: bool,
     /// Handles run since the clock moved.
     pub(crate) instant_steps: u64,
@@ -36,6 +38,7 @@ impl Recorder {
             digest: Digest::default(),
             checks: Checks::default(),
             trace: record.then(Trace::default),
+            main_events: 0,
             record,
             instant_steps: 0,
             step: 0,
@@ -46,7 +49,12 @@ impl Recorder {
         self.digest = Digest::default();
         self.checks.clear();
         self.trace = self.record.then(Trace::default);
-        (self.instant_steps, self.step) = (0, 0);
+        (self.main_events, self.instant_steps, self.step) = (0, 0, 0);
+    }
+
+    /// Main has ended: what comes is the clean-up.
+    pub(crate) fn mark_main_end(&mut self) {
+        self.main_events = self.trace.as_ref().map_or(0, |trace| trace.events().len());
     }
 
     pub(crate) fn begin_step(&mut self) {

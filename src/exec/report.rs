@@ -94,6 +94,8 @@ pub struct TaskPanic {
 pub struct RunReport {
     /// The events, if the run recorded them.
     pub trace: Trace,
+    /// How many of them were before main's end; the others are the clean-up.
+    pub main_events: usize,
     /// The choices that were not asyncio's.
     pub picks: Vec<Pick>,
     /// The digest of all events.
@@ -144,6 +146,7 @@ impl Core {
         };
         RunReport {
             trace: self.recorder.trace.take().unwrap_or_default(),
+            main_events: self.recorder.main_events,
             picks: std::mem::take(&mut self.picks),
             digest,
             steps,

@@ -57,6 +57,8 @@ pub(crate) struct Shell {
     /// The panics of tasks so far.
     pub(super) panics: RefCell<Vec<Panic>>,
     interrupted: Cell<bool>,
+    /// The task that did, if it was one.
+    pub(crate) interrupter: Cell<Option<TaskId>>,
     pub(crate) other_threads: bool,
     /// Tells runs apart. Never in a trace.
     pub(crate) serial: Cell<u64>,
@@ -95,6 +97,7 @@ impl Shell {
             handler: RefCell::new(None),
             panics: RefCell::default(),
             interrupted: Cell::new(false),
+            interrupter: Cell::new(None),
             other_threads: config.other_threads,
             serial: Cell::new(next_serial()),
             scopes: RefCell::default(),
@@ -147,7 +150,7 @@ impl Shell {
             let most = core.settings.limits.iterations;
             if core.kernel.iteration() >= most {
                 core.kernel.give_up();
-                return Err(Stuck::Livelock(most));
+                return Err(Stuck::Livelock(most, "iterations"));
             }
             core.kernel.begin_iteration()
         };
@@ -199,7 +202,8 @@ impl Shell {
         }
         let limits = core.settings.limits;
         if core.recorder.instant_steps > limits.instant_steps {
-            return Err(Stuck::Livelock(limits.instant_steps));
+            let most = limits.instant_steps;
+            return Err(Stuck::Livelock(most, "steps of one instant"));
         }
         if steps > limits.steps {
             return Err(Stuck::StepCap(limits.steps));
@@ -285,6 +289,7 @@ impl Shell {
 
     pub(crate) fn interrupt(&self) {
         self.interrupted.set(true);
+        self.interrupter.set(self.core.borrow().actor.task);
     }
 
     // --- the end

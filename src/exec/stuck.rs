@@ -18,7 +18,7 @@ use crate::kernel::{FutureId, OnCancel, TaskId};
 #[derive(Clone, Debug)]
 pub(crate) enum Stuck {
     Deadlock(Arc<Deadlock>),
-    Livelock(u64),
+    Livelock(u64, &'static str),
     StepCap(u64),
     Interrupted,
     Diverged(Arc<Divergence>),
@@ -28,7 +28,7 @@ impl From<Stuck> for Error {
     fn from(stuck: Stuck) -> Error {
         match stuck {
             Stuck::Deadlock(deadlock) => Error::Deadlock(deadlock),
-            Stuck::Livelock(count) => Error::Livelock(count),
+            Stuck::Livelock(count, unit) => Error::Livelock(count, unit),
             Stuck::StepCap(steps) => Error::StepCap(steps),
             Stuck::Interrupted => Error::Interrupted,
             Stuck::Diverged(divergence) => Error::Diverged(divergence),
@@ -103,6 +103,7 @@ impl Core {
     fn describe(&self, future: FutureId) -> String {
         let label = self.label_of(Thing::Future(future)).unwrap_or_else(|| "a future".into());
         match self.kernel.on_cancel(future) {
+            _ if self.kernel.is_done(future) => format!("{label}, which is done, but not polled"),
             Some(OnCancel::Task(_)) => format!("task {label}"),
             _ => match self.blockers(future)[..] {
                 [] => label.to_string(),

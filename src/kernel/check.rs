@@ -60,7 +60,7 @@ impl Kernel {
         let running = self.tasks.iter().filter(|(_, task)| task.running).count();
         assert!(running <= 1, "{running} tasks run at once");
         for (key, task) in self.tasks.iter() {
-            let awake = task.queued || task.running || self.awaits_pending(TaskId(key));
+            let awake = task.queued || task.running || self.awaits_closing(TaskId(key));
             assert!(task.must_cancel.is_none() || awake, "{key:?} parks a pending cancel");
         }
     }

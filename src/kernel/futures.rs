@@ -149,6 +149,17 @@ impl Kernel {
         }
     }
 
+    /// Is it done, or a gathering whose children all are, and whose callbacks will end it?
+    pub(super) fn is_closing(&self, future: FutureId) -> bool {
+        match self.futures.get(future.0) {
+            Some(Future {
+                state: State::Pending, on_cancel: OnCancel::Children(children), ..
+            }) => children.iter().all(|&child| self.is_closing(child)),
+            Some(future) => future.state != State::Pending,
+            None => true,
+        }
+    }
+
     /// `add_done_callback`: on a done future the callback is ready at once.
     pub fn on_done(&mut self, future: FutureId) -> CallId {
         match self.futures.get(future.0) {

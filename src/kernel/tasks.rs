@@ -337,9 +337,10 @@ impl Kernel {
         self.tasks.get(task.0).map_or(0, |task| task.cancels)
     }
 
-    /// Does the task wait for a future that is not done? Then that one will wake it.
-    pub(super) fn awaits_pending(&self, task: TaskId) -> bool {
-        self.awaits(task).any(|future| !self.is_done(future))
+    /// Does the task wait for a future that refuses to be cancelled because it is about to be
+    /// done? Then that one will wake it.
+    pub(super) fn awaits_closing(&self, task: TaskId) -> bool {
+        self.awaits(task).any(|future| !self.is_done(future) && self.is_closing(future))
     }
 
     /// Cancels everything that the suspended task waits for. What refuses (it is done, or it is
@@ -353,7 +354,7 @@ impl Kernel {
         for on in awaits {
             refused |= !on.is_some_and(|future| self.cancel(future, message));
         }
-        let parked = self.awaits_pending(task);
+        let parked = self.awaits_closing(task);
         let entry = self.tasks.get_mut(task.0).expect("a live task exists");
         entry.telling = false;
         if refused {

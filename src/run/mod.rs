@@ -9,7 +9,7 @@ use crate::{
         raw::RawFuture,
     },
     sched::{self, Fifo, RandomWalk, Scheduler},
-    task::{Outcome, Slot, spawn_at, spawn_plain},
+    task::{Outcome, Slot, spawn_at, spawn_named},
     time::Instant,
     trace::{Plan, Token, TokenError, Trace},
 };
@@ -47,8 +47,8 @@ where
     }
 }
 
-/// Runs a future in asyncio's order and gives the events: for snapshots. The future's result is in
-/// them.
+/// Runs a future in asyncio's order and gives the events up to its end: for snapshots. How it
+/// ended is among them.
 ///
 /// # Panics
 /// Inside a run.
@@ -62,7 +62,8 @@ where
         let text = <F::Output as Outcome<M>>::text(&error);
         assert!(!crate::exec::is_running(), "{text}");
     }
-    runner.finish().trace
+    let report = runner.finish();
+    report.trace.part(0..report.main_events)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,12 +174,24 @@ impl Runner {
     where
         F: Future<Output: Outcome<M>> + 'static,
     {
-        let caller = Location::caller();
+        self.run_at(Location::caller(), main)
+    }
+
+    pub(crate) fn run_at<F, M>(
+        &mut self,
+        caller: &'static Location<'static>,
+        main: F,
+    ) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+    where
+        F: Future<Output: Outcome<M>> + 'static,
+    {
         let _entered = self.enter()?;
         let task = spawn_at(Some("main".into()), caller, main);
         let slot: Rc<Slot<_, _>> = task.slot.clone();
         drop(task);
-        self.until_done(&slot.raw)?;
+        let ended = self.until_done(&slot.raw);
+        self.shell.core.borrow_mut().recorder.mark_main_end();
+        ended?;
         slot.outcome()
     }
 
@@ -193,10 +206,17 @@ impl Runner {
     /// `run_until_complete`.
     fn until_done(&mut self, target: &RawFuture) -> Result<(), Error> {
         let shell = self.shell.clone();
-        let stop = target.on_done(move || shell.stop());
+        let left_by_target = Rc::new(std::cell::Cell::new(false));
+        let quiet = left_by_target.clone();
+        let stop = target.on_done(move || {
+            if !quiet.get() {
+                shell.stop();
+            }
+        });
         let ran = self.shell.run_forever();
         target.remove_on_done(stop);
         if let Err(stuck) = ran {
+            left_by_target.set(self.shell.interrupter.take() == target.task());
             if !matches!(stuck, Stuck::Interrupted) {
                 self.stage = Stage::Stuck;
             }
@@ -239,7 +259,7 @@ impl Runner {
             }
             let all = gather_tasks(&shell, &left)?;
             let waited = self.until_done(&all);
-            for task in left {
+            for task in left.into_iter().filter(|_| waited.is_ok()) {
                 if let Some(text) = shell.look_at_error(task) {
                     let text = ExceptionContext::new(SHUTDOWN).error(text);
                     shell.report(&text.task(TaskRef(task)));
@@ -249,8 +269,8 @@ impl Runner {
             waited?;
         }
         // asyncio shuts down its async generators and its executor, each in a task.
-        for _ in 0..2 {
-            let task = spawn_plain(async {});
+        for what in ["shutdown_asyncgens", "shutdown_default_executor"] {
+            let task = spawn_named(what, async {});
             self.until_done(&task.slot.raw)?;
         }
         Ok(())
@@ -303,6 +323,10 @@ const SHUTDOWN: &str = "unhandled exception during asyncio.run() shutdown";
 
 impl Drop for Runner {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Something around the run broke: nothing more of it runs, it is only dropped.
+            self.stage = Stage::Stuck;
+        }
         if self.stage != Stage::Finished {
             self.end();
         }

@@ -35,7 +35,6 @@ use crate::{
 /// })?;
 /// # Ok::<(), Error>(())
 /// ```
-#[must_use = "dropping a Task detaches it: `let _ =` says so"]
 pub struct Task<T, E = Error> {
     future: Future<T, E>,
 }

@@ -1,6 +1,8 @@
 //! What happened, as data: one stream of events, its running digest, its text, and the token that
 //! replays it. Pure: no futures, no clocks; nothing here decides.
 
+use std::ops::Range;
+
 mod digest;
 mod event;
 #[cfg(feature = "json")]
@@ -39,10 +41,12 @@ impl Trace {
         &self.events
     }
 
-    /// The last `count` events.
-    pub fn last(&self, count: usize) -> Trace {
-        let from = self.events.len().saturating_sub(count);
-        Trace { events: self.events[from..].to_vec() }
+    /// Some of the events.
+    ///
+    /// # Panics
+    /// If the range is not within them.
+    pub fn part(&self, range: Range<usize>) -> Trace {
+        Trace { events: self.events[range].to_vec() }
     }
 
     pub(crate) fn push(&mut self, event: Event) {

@@ -65,7 +65,7 @@ impl fmt::Display for Phrase<'_> {
             Kind::Log => write!(f, "logs {object}"),
             Kind::Busy => write!(f, "is busy for {duration:?}"),
             Kind::Stop => write!(f, "stops the loop"),
-            Kind::Drop => write!(f, "is dropped"),
+            Kind::Drop => write!(f, "drops {object}"),
             Kind::Told => write!(f, "is told of a cancellation"),
         }
     }

@@ -13,14 +13,45 @@ fn a_task_and_its_spawner() {
         let worker = spawn_named("worker", async { yield_now().await });
         seedloop::log("spawned");
         worker.await
-    }), @"");
+    }), @"
+    0ns outside             spawns main
+    0ns outside             adds a callback to main
+    0ns main                steps
+    0ns main                spawns worker
+    0ns main                logs spawned
+    0ns main                waits for worker
+    0ns worker              steps
+    0ns worker              yields
+    0ns worker              steps
+    0ns worker              finished
+    0ns main                steps
+    0ns main                finished
+    0ns done callback c0/c2 runs
+    0ns done callback c0/c2 stops the loop
+    ");
 }
 
 #[test]
 fn a_timeout() {
     assert_trace!(trace_of(async {
         let _ = timeout(Duration::from_secs(1), sleep(Duration::from_secs(2))).await;
-    }), @"");
+    }), @"
+    0ns outside             spawns main
+    0ns outside             adds a callback to main
+    0ns main                steps
+    0ns main                arms timer c1 for 1s
+    0ns main                arms timer c3 for 2s
+    0ns main                waits for sleep c2
+     1s clock               advances
+     1s timer c1            runs
+     1s timer c1            cancels main
+     1s main                steps
+     1s main                cancels timer c3
+     1s main                uncancels main: 0 left
+     1s main                finished
+     1s done callback c0/c2 runs
+     1s done callback c0/c2 stops the loop
+    ");
 }
 
 #[test]
@@ -35,7 +66,31 @@ fn a_cancellation_that_is_cleaned_up() {
         worker.cancel_with("enough");
         let _ = worker.await;
         Ok::<(), Error>(())
-    }), @"");
+    }), @"
+    0ns outside             spawns main
+    0ns outside             adds a callback to main
+    0ns main                steps
+    0ns main                spawns worker
+    0ns main                yields
+    0ns worker              steps
+    0ns worker              arms timer 1/c2 for 9s
+    0ns worker              waits for sleep 1/c1
+    0ns main                steps
+    0ns main                cancels worker
+    0ns main                waits for worker
+    0ns worker              steps
+    0ns worker              cancels timer 1/c2
+    0ns worker              arms timer 1/c4 for 1s
+    0ns worker              waits for sleep 1/c3
+     1s clock               advances
+     1s timer 1/c4          runs
+     1s worker              steps
+     1s worker              was cancelled
+     1s main                steps
+     1s main                finished
+     1s done callback c0/c2 runs
+     1s done callback c0/c2 stops the loop
+    ");
 }
 
 #[test]
@@ -52,7 +107,26 @@ fn a_queue_between_two_tasks() {
         queue.get().await?;
         queue.get().await?;
         producer.await
-    }), @"");
+    }), @"
+    0ns outside             spawns main
+    0ns outside             adds a callback to main
+    0ns main                steps
+    0ns main                spawns producer
+    0ns main                waits for Queue::get c2
+    0ns producer            steps
+    0ns producer            resolves Queue::get c2
+    0ns producer            waits for Queue::put 1/c1
+    0ns main                steps
+    0ns main                resolves Queue::put 1/c1
+    0ns main                waits for Queue::get c3
+    0ns producer            steps
+    0ns producer            resolves Queue::get c3
+    0ns producer            finished
+    0ns main                steps
+    0ns main                finished
+    0ns done callback c0/c2 runs
+    0ns done callback c0/c2 stops the loop
+    ");
 }
 
 #[test]
@@ -64,7 +138,36 @@ fn a_task_group_whose_child_fails() {
             Ok::<(), Error>(())
         });
         assert!(failed.await.is_err());
-    }), @"");
+    }), @"
+    0ns outside             spawns main
+    0ns outside             adds a callback to main
+    0ns main                steps
+    0ns main                spawns bad
+    0ns main                adds a callback to bad
+    0ns main                spawns good
+    0ns main                adds a callback to good
+    0ns main                waits for TaskGroup c5
+    0ns bad                 steps
+    0ns bad                 failed
+    0ns good                steps
+    0ns good                arms timer 2/c2 for 1s
+    0ns good                waits for sleep 2/c1
+    0ns done callback c2    runs
+    0ns done callback c2    cancels good
+    0ns done callback c2    cancels main
+    0ns good                steps
+    0ns good                cancels timer 2/c2
+    0ns good                was cancelled
+    0ns main                steps
+    0ns main                waits for TaskGroup c6
+    0ns done callback c4    runs
+    0ns done callback c4    resolves TaskGroup c6
+    0ns main                steps
+    0ns main                uncancels main: 0 left
+    0ns main                finished
+    0ns done callback c0/c2 runs
+    0ns done callback c0/c2 stops the loop
+    ");
 }
 
 #[test]
@@ -86,7 +189,48 @@ fn a_deadlock_of_two_locks_as_a_check_found_it() {
         gather((both(a.clone(), b.clone()), turn(b.clone(), a.clone()), turn(a, b))).await
     });
     let failure = failure.unwrap_err();
-    insta::assert_snapshot!(failure.text, @"");
-    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"");
-    assert_trace!(failure.trace, @"");
+    insta::assert_snapshot!(failure.text, @"
+    deadlock: nothing is ready, no timer is armed
+      main waits for gather c4, held up by 2, 3 (spawned at tests/it/snapshots.rs:175:19)
+      2 waits for Lock::acquire 2/c1, held up by 3 (spawned at tests/it/snapshots.rs:189:9)
+      3 waits for Lock::acquire 3/c2, held up by 2 (spawned at tests/it/snapshots.rs:189:9)
+      cycle: 2 -> 3 -> 2
+    ");
+    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-s.random.0.6-x0m1000000z10000w-11.15f97d539d3-59062646");
+    assert_trace!(failure.trace, @"
+    0ns outside          spawns main
+    0ns outside          adds a callback to main
+    0ns main             steps
+    0ns main             spawns 1
+    0ns main             spawns 2
+    0ns main             spawns 3
+    0ns main             adds a callback to 1
+    0ns main             adds a callback to 2
+    0ns main             adds a callback to 3
+    0ns main             waits for gather c4
+    0ns 1                steps
+    0ns 1                yields
+    0ns 3                steps
+    0ns 3                yields
+    0ns 3                steps
+    0ns 3                waits for Lock::acquire 3/c1
+    0ns 1                steps
+    0ns 1                resolves Lock::acquire 3/c1
+    0ns 1                finished
+    0ns 2                steps
+    0ns 2                yields
+    0ns done callback c5 runs
+    0ns 2                steps
+    0ns 2                yields
+    0ns 2                steps
+    0ns 2                waits for Lock::acquire 2/c1
+    0ns 3                steps
+    0ns 3                yields
+    0ns 3                steps
+    0ns 3                waits for Lock::acquire 3/c2
+    0ns outside          drops main
+    0ns outside          drops 2
+    0ns outside          resolves Lock::acquire 3/c2
+    0ns outside          drops 3
+    ");
 }

@@ -28,7 +28,7 @@ fn an_abandoned_timer_does_not_hide_a_deadlock() {
         event.wait().await
     });
     let Err(Error::Deadlock(deadlock)) = stuck else { panic!("{stuck:?}") };
-    assert_eq!(deadlock.tasks[0].waits_for, ["Event::wait c3"]);
+    assert_eq!(deadlock.tasks[0].waits_for, ["Event::wait c4"]);
     assert!(deadlock.tasks[0].spawned_at.contains("traps.rs"), "{deadlock}");
 }
 

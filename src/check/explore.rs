@@ -1,0 +1,202 @@
+//! The runs of a check: one after another in the same memory, until one fails.
+
+use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
+
+use super::{Check, Failure, FailureKind, Report};
+use crate::{
+    exec::{Config, Error, RunReport},
+    run::Runner,
+    sched::{RandomWalk, Scheduler},
+    task::Outcome,
+    trace::Token,
+};
+
+/// How many different schedules are counted one by one.
+const DISTINCT_MAX: usize = 1 << 16;
+
+/// Runs the program's main future once; gives the text of its error.
+type Main<'a> = &'a dyn Fn(&mut Runner) -> Option<String>;
+
+/// The program without its types.
+pub(super) fn main_of<P, F, M>(
+    caller: &'static Location<'static>,
+    program: &P,
+) -> impl Fn(&mut Runner) -> Option<String>
+where
+    P: Fn() -> F,
+    F: Future<Output: Outcome<M>> + 'static,
+{
+    move |runner| {
+        let error = runner.run_at(caller, program()).err();
+        error.map(|error| <F::Output as Outcome<M>>::text(&error))
+    }
+}
+
+/// Why a run failed.
+struct Failed {
+    kind: FailureKind,
+    text: String,
+    /// What the exception handler was told.
+    reports: Vec<String>,
+}
+
+/// One run, and what became of it.
+struct One {
+    report: RunReport,
+    failed: Option<Failed>,
+}
+
+impl Check {
+    /// Runs schedules until one fails.
+    pub(super) fn explore(&self, main: Main) -> Result<Report, Box<Failure>> {
+        let walk = Box::new(RandomWalk::new(self.seed, 0));
+        let mut runner = Runner::with_scheduler(self.config.clone(), walk);
+        let mut report = Report::new(self.seed, self.config.settings());
+        let mut distinct = BTreeSet::new();
+        let mut last = None;
+        while report.schedules < self.schedules {
+            let Some(run) = runner.again(&self.config, last.as_ref()) else { break };
+            runner.set_plan(RandomWalk::NAME, self.seed, run);
+            let one = one(&mut runner, main);
+            report.count(&one.report);
+            if let Some(failed) = one.failed {
+                return Err(self.explain(&report, &one.report.token, failed, main));
+            }
+            if run == 0 {
+                self.check_determinism(&report, &one.report.token, main)?;
+            }
+            if distinct.len() < DISTINCT_MAX {
+                distinct.insert(one.report.digest);
+            }
+            last = Some(one.report.summary(true));
+        }
+        report.distinct = distinct.len() as u64;
+        Ok(report)
+    }
+
+    /// Runs once.
+    pub(super) fn once(
+        &self,
+        scheduler: Box<dyn Scheduler>,
+        main: Main,
+    ) -> Result<RunReport, Box<Failure>> {
+        let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
+        let One { report: run, failed } = one(&mut runner, main);
+        let Some(failed) = failed else { return Ok(run) };
+        let mut report = Report::new(self.seed, self.config.settings());
+        report.count(&run);
+        Err(self.explain(&report, &run.token, failed, main))
+    }
+
+    /// Replays one token, with its events.
+    pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
+        let One { report: run, failed } =
+            recorded(token, main).map_err(|text| Box::new(Failure::usage(text)))?;
+        let mut report = Report::new(self.seed, token.settings);
+        report.count(&run);
+        report.distinct = 1;
+        report.is_replay = true;
+        match failed {
+            Some(failed) => Err(self.failure(&report, token, failed, run)),
+            None => Ok(report),
+        }
+    }
+
+    /// Runs a failed schedule again, to show its events; the two must be the same.
+    fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
+        let again = recorded(token, main).expect("a token that was just made");
+        let failed = match &again.report.divergence {
+            None => failed,
+            Some(_) => nondeterminism(&failed.text, &again.report),
+        };
+        self.failure(report, token, failed, again.report)
+    }
+
+    /// Runs the first schedule a second time: a program that the schedule does not determine
+    /// cannot be replayed.
+    fn check_determinism(
+        &self,
+        report: &Report,
+        token: &Token,
+        main: Main,
+    ) -> Result<(), Box<Failure>> {
+        let again = recorded(token, main).expect("a token that was just made").report;
+        if again.divergence.is_none() {
+            return Ok(());
+        }
+        let failed = nondeterminism("it passed", &again);
+        Err(self.failure(report, token, failed, again))
+    }
+
+    fn failure(
+        &self,
+        report: &Report,
+        token: &Token,
+        failed: Failed,
+        shown: RunReport,
+    ) -> Box<Failure> {
+        Box::new(Failure {
+            kind: failed.kind,
+            text: failed.text,
+            reports: failed.reports,
+            schedule: report.schedules,
+            schedules: self.schedules,
+            seed: self.seed,
+            token: Some(token.clone()),
+            command: self.command.clone(),
+            trace: shown.trace,
+            main_events: shown.main_events,
+            digest: shown.digest,
+            is_replay: report.is_replay,
+        })
+    }
+}
+
+/// Runs the program to its end, clean-up included.
+fn one(runner: &mut Runner, main: Main) -> One {
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let heard = reports.clone();
+    runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
+    let error = main(runner);
+    // What the clean-up gets stuck in is kept by the runner.
+    let _ = runner.close();
+    let stuck = runner.take_stuck();
+    let report = runner.end();
+    let failed = judge(&report, stuck, error);
+    let failed = failed.map(|(kind, text)| Failed { kind, text, reports: reports.take() });
+    One { report, failed }
+}
+
+/// Has the run failed, and how?
+fn judge(
+    report: &RunReport,
+    stuck: Option<Error>,
+    error: Option<String>,
+) -> Option<(FailureKind, String)> {
+    // A run that is not the token's says nothing about the program.
+    if let Some(divergence) = &report.divergence {
+        return Some((FailureKind::Diverged, divergence.to_string()));
+    }
+    if let Some(stuck) = stuck {
+        return Some((FailureKind::of(&stuck), stuck.to_string()));
+    }
+    let panic = report.panics.iter().find(|panic| error.is_some() || !panic.retrieved);
+    if let Some(panic) = panic {
+        let text = format!("{} panicked: {}", panic.task, panic.message);
+        return Some((FailureKind::Panic, text));
+    }
+    error.map(|error| (FailureKind::Error, format!("main failed: {error}")))
+}
+
+/// Replays a token and records its events.
+fn recorded(token: &Token, main: Main) -> Result<One, String> {
+    let config = Config::default().record(true);
+    let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
+    Ok(one(&mut runner, main))
+}
+
+fn nondeterminism(before: &str, again: &RunReport) -> Failed {
+    let divergence = again.divergence.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text = format!("the same schedule gave another run: {divergence}; before: {before}");
+    Failed { kind: FailureKind::Nondeterminism, text, reports: Vec::new() }
+}
