@@ -1,40 +1,43 @@
 //! CPython's traces: every program of `tests/conformance` line by line, and under random orders.
 //! The interpreter is the example's own; it uses the public API alone.
 
-#[path = "../examples/program/awaitables.rs"]
+#[path = "../../examples/program/awaitables.rs"]
 mod awaitables;
-#[path = "../examples/program/check.rs"]
+#[path = "../../examples/program/check.rs"]
 mod check;
-#[path = "../examples/program/clock.rs"]
+#[path = "../../examples/program/clock.rs"]
 mod clock;
-#[path = "../examples/program/exception.rs"]
+#[path = "../../examples/program/exception.rs"]
 mod exception;
-#[path = "../examples/program/flow.rs"]
+#[path = "../../examples/program/flow.rs"]
 mod flow;
-#[path = "../examples/program/grammar.rs"]
+#[path = "../../examples/program/grammar.rs"]
 mod grammar;
-#[path = "../examples/program/interpreter.rs"]
+#[path = "../../examples/program/interpreter.rs"]
 mod interpreter;
-#[path = "../examples/program/misuse.rs"]
+#[path = "../../examples/program/misuse.rs"]
 mod misuse;
-#[path = "../examples/program/op.rs"]
+#[path = "../../examples/program/op.rs"]
 mod op;
-#[path = "../examples/program/primitive.rs"]
+#[path = "../../examples/program/primitive.rs"]
 mod primitive;
-#[path = "../examples/program/print.rs"]
+#[path = "../../examples/program/print.rs"]
 mod print;
-#[path = "../examples/program/reports.rs"]
+#[path = "../../examples/program/reports.rs"]
 mod reports;
-#[path = "../examples/program/run.rs"]
+#[path = "../../examples/program/run.rs"]
 mod run;
-#[path = "../examples/program/statements.rs"]
+#[path = "../../examples/program/statements.rs"]
 mod statements;
-#[path = "../examples/program/value.rs"]
+#[path = "../../examples/program/value.rs"]
 mod value;
-#[path = "../examples/program/walk.rs"]
+#[path = "../../examples/program/walk.rs"]
 mod walk;
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, thread};
+mod command;
+mod malformed;
+
+use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command, thread};
 
 use check::Refusal;
 use grammar::Program as Parsed;
@@ -113,33 +116,52 @@ fn what_is_excused_is_listed_by_name() {
     let (_, excused) = sorted();
     let list = excused.iter().map(|(what, names)| format!("{what}: {}", names.join(" ")));
     let list: Vec<String> = list.collect();
-    let listed = include_str!("conformance/EXCUSED.txt");
+    let listed = include_str!("../conformance/EXCUSED.txt");
     assert_eq!(list.join("\n"), listed.trim_end(), "tests/conformance/EXCUSED.txt");
 }
 
-/// Random orders: nothing of ours panics (an invariant is asserted after every step), the same
-/// token gives the same trace, and it is a token of the same digest.
+/// Runs each program in as many random orders as asked for, each twice, the second time from its
+/// token. Gives the digests.
+fn digests_in_random_orders(seeds: u64) -> Vec<String> {
+    let half_of = move |half: usize| {
+        let (runnable, _) = sorted();
+        let mut digests = Vec::new();
+        for (program, parsed) in runnable.iter().skip(half).step_by(2) {
+            for seed in 0..seeds {
+                let first = once(parsed, Order::Random(seed));
+                let token = first.token.parse().expect("a token reads back");
+                let again = once(parsed, Order::Replay(token));
+                assert_eq!(first.digest, again.digest, "{} seed {seed}", program.name);
+                assert_eq!(text(&first), text(&again), "{} seed {seed}", program.name);
+                digests.push(format!("{} {seed} {}", program.name, first.digest));
+            }
+        }
+        digests
+    };
+    let workers = [0, 1].map(|half| thread::spawn(move || half_of(half)));
+    workers.into_iter().flat_map(|worker| worker.join().expect("no panic of ours")).collect()
+}
+
+/// In random orders nothing of ours panics (the kernel's invariants are asserted after every
+/// step), the same token gives the same trace, and another process gets the same digests.
 #[test]
 fn every_program_runs_in_random_orders_and_replays() {
+    const IN_ANOTHER_PROCESS: &str = "SEEDLOOP_TEST_DIGESTS";
     let seeds = match env::var("SEEDLOOP_CONFORMANCE_SEEDS") {
         Ok(seeds) => seeds.parse().expect("SEEDLOOP_CONFORMANCE_SEEDS is a number"),
         Err(_) => SEEDS,
     };
-    let workers: Vec<_> = (0..2)
-        .map(|half| {
-            thread::spawn(move || {
-                let (runnable, _) = sorted();
-                for (program, parsed) in runnable.iter().skip(half).step_by(2) {
-                    for seed in 0..seeds {
-                        let first = once(parsed, Order::Random(seed));
-                        let token = first.token.parse().expect("a token reads back");
-                        let again = once(parsed, Order::Replay(token));
-                        assert_eq!(first.digest, again.digest, "{} seed {seed}", program.name);
-                        assert_eq!(text(&first), text(&again), "{} seed {seed}", program.name);
-                    }
-                }
-            })
-        })
-        .collect();
-    workers.into_iter().for_each(|worker| worker.join().expect("no panic of ours"));
+    let digests = digests_in_random_orders(seeds);
+    if env::var_os(IN_ANOTHER_PROCESS).is_some() {
+        digests.iter().for_each(|digest| println!("digest: {digest}"));
+        return;
+    }
+    let this = env::current_exe().expect("a path");
+    let test = ["every_program_runs_in_random_orders_and_replays", "--exact", "--nocapture"];
+    let other = Command::new(this).args(test).env(IN_ANOTHER_PROCESS, "1").output();
+    let other = String::from_utf8(other.expect("it runs").stdout).expect("UTF-8");
+    let theirs: Vec<&str> =
+        other.lines().filter_map(|line| line.split_once("digest: ")).map(|(_, d)| d).collect();
+    assert!(!digests.is_empty() && digests == theirs, "two processes, two answers");
+    println!("{} runs, each replayed, each the same in another process", digests.len());
 }
