@@ -67,9 +67,9 @@ impl Table {
         }
         times.iter_mut().flatten().for_each(|times| times.sort_unstable());
         let excess = |times: &Vec<Duration>| {
-            times.first().map(|fastest| {
-                times[times.len() / 2].as_secs_f64() / fastest.as_secs_f64() - 1.0
-            })
+            times
+                .first()
+                .map(|fastest| times[times.len() / 2].as_secs_f64() / fastest.as_secs_f64() - 1.0)
         };
         let noise = times.iter().flatten().filter_map(excess).fold(0.0, f64::max);
         let fastest = |row: &Row, times: &Vec<Duration>| {

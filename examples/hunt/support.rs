@@ -7,7 +7,7 @@ mod dimension;
 use std::{env, fmt::Write, process::ExitCode};
 
 pub(crate) use dimension::Dimension;
-use seedloop::{Config, Error, Failure, FailureKind, Report, Runner, Token};
+use seedloop::{Error, Failure, FailureKind, Report, Token};
 
 const USAGE: &str = "options: [--schedules N] [--seed S] [--json]";
 
@@ -37,7 +37,7 @@ where
         Err(failure) if failure.kind == FailureKind::Usage => usage(&failure.to_string()),
         Err(failure) => {
             let token = failure.token.as_ref().expect("a run that failed has a token");
-            let line = failed(dimension, &failure, token, &digest(token, program));
+            let line = failed(dimension, &failure, token, &failure.digest.to_string());
             say(options.json, &line, &failure.to_string());
             ExitCode::FAILURE
         }
@@ -79,19 +79,6 @@ fn command() -> String {
     let package = env!("CARGO_PKG_NAME");
     let (case, variant) = package.rsplit_once('-').expect("a package is called case-variant");
     format!("cargo run --release --manifest-path examples/hunt/{case}/{variant}/Cargo.toml")
-}
-
-/// The digest of the run that the token is of.
-fn digest<F>(token: &Token, program: fn() -> F) -> String
-where
-    F: Future<Output = Result<(), Error>> + 'static,
-{
-    let runner = Runner::replay_with(Config::default(), token);
-    let mut runner = runner.expect("a token of this version");
-    runner.set_exception_handler(|_| ());
-    // How it fails has been said.
-    let _ = runner.run(program());
-    runner.finish().digest.to_string()
 }
 
 fn passed(dimension: Dimension, report: &Report) -> String {

@@ -37,14 +37,15 @@ mod walk;
 mod command;
 mod malformed;
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command, thread};
+use std::{collections::BTreeMap, env, fs, ops::Range, path::PathBuf, process::Command, thread};
 
 use check::Refusal;
 use grammar::Program as Parsed;
 use run::{Ended, Order, load, run, runner};
 
-/// How many random orders each program runs in, unless `SEEDLOOP_CONFORMANCE_SEEDS` says more.
-const SEEDS: u64 = 16;
+/// The random orders that each program runs in, unless `SEEDLOOP_CONFORMANCE_SEEDS` says other
+/// ones.
+const SEEDS: Range<u64> = 0..16;
 /// Loop iterations, as the oracle counts them.
 const ITERATIONS: u64 = 20_000;
 
@@ -122,12 +123,12 @@ fn what_is_excused_is_listed_by_name() {
 
 /// Runs each program in as many random orders as asked for, each twice, the second time from its
 /// token. Gives the digests.
-fn digests_in_random_orders(seeds: u64) -> Vec<String> {
-    let half_of = move |half: usize| {
+fn digests_in_random_orders(seeds: &Range<u64>) -> Vec<String> {
+    let half_of = |half: usize, seeds: Range<u64>| {
         let (runnable, _) = sorted();
         let mut digests = Vec::new();
         for (program, parsed) in runnable.iter().skip(half).step_by(2) {
-            for seed in 0..seeds {
+            for seed in seeds.clone() {
                 let first = once(parsed, Order::Random(seed));
                 let token = first.token.parse().expect("a token reads back");
                 let again = once(parsed, Order::Replay(token));
@@ -138,7 +139,10 @@ fn digests_in_random_orders(seeds: u64) -> Vec<String> {
         }
         digests
     };
-    let workers = [0, 1].map(|half| thread::spawn(move || half_of(half)));
+    let workers = [0, 1].map(|half| {
+        let seeds = seeds.clone();
+        thread::spawn(move || half_of(half, seeds))
+    });
     workers.into_iter().flat_map(|worker| worker.join().expect("no panic of ours")).collect()
 }
 
@@ -147,11 +151,14 @@ fn digests_in_random_orders(seeds: u64) -> Vec<String> {
 #[test]
 fn every_program_runs_in_random_orders_and_replays() {
     const IN_ANOTHER_PROCESS: &str = "SEEDLOOP_TEST_DIGESTS";
-    let seeds = match env::var("SEEDLOOP_CONFORMANCE_SEEDS") {
-        Ok(seeds) => seeds.parse().expect("SEEDLOOP_CONFORMANCE_SEEDS is a number"),
-        Err(_) => SEEDS,
-    };
-    let digests = digests_in_random_orders(seeds);
+    let seeds = env::var("SEEDLOOP_CONFORMANCE_SEEDS").map_or(SEEDS, |range| {
+        let parsed = range.split_once("..").map(|(from, to)| (from.parse(), to.parse()));
+        let Some((Ok(from), Ok(to))) = parsed else {
+            panic!("SEEDLOOP_CONFORMANCE_SEEDS={range} is no range: write 0..100")
+        };
+        from..to
+    });
+    let digests = digests_in_random_orders(&seeds);
     if env::var_os(IN_ANOTHER_PROCESS).is_some() {
         digests.iter().for_each(|digest| println!("digest: {digest}"));
         return;
