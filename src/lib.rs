@@ -33,7 +33,7 @@
 //! Show what happened, event by event:
 //! ```
 //! let trace = seedloop::trace_of(async { seedloop::yield_now().await });
-//! assert!(trace.to_string().contains("main yields"));
+//! assert!(trace.to_string().contains("yields"));
 //! ```
 //!
 //! # Map

@@ -7,9 +7,10 @@
 /// ```
 /// use seedloop::{assert_trace, trace_of};
 /// let trace = trace_of(async { seedloop::log("hello") });
-/// assert_trace!(trace, @"
-///     0ns outside spawns main
-///     0ns main    steps
+/// assert_trace!(trace.part(2..5), @"
+///     0ns main steps
+///     0ns main logs hello
+///     0ns main finished
 /// ");
 /// ```
 #[macro_export]

@@ -76,10 +76,9 @@ fn what_is_not_simulated_says_so() {
 fn a_seed_gives_a_token_that_replays_in_another_process() {
     let spawn = |n: u32| format!(r#"{{"op":"spawn","c":"w","as":"t{n}"}}"#);
     let spawns: Vec<String> = (0..5).map(spawn).collect();
-    let contended = format!(
-        r#"{{"coros":{{"w":[{{"op":"log","v":1}}],"main":[{},{{"op":"await","aw":{{"k":"sleep","d":1}}}}]}}}}"#,
-        spawns.join(",")
-    );
+    let sleep = r#"{"op":"await","aw":{"k":"sleep","d":1}}"#;
+    let main = format!("[{},{sleep}]", spawns.join(","));
+    let contended = format!(r#"{{"coros":{{"w":[{{"op":"log","v":1}}],"main":{main}}}}}"#);
     let first = program(&["--seed", "7"], &contended);
     let said = String::from_utf8(first.stderr).expect("UTF-8");
     let token = said.lines().find_map(|line| line.strip_prefix("token: ")).expect("a token");

@@ -69,10 +69,13 @@ fn programs() -> Vec<Program> {
     paths.into_iter().map(read).collect()
 }
 
+type Runnable = (Program, &'static Parsed);
+type Excused = BTreeMap<&'static str, Vec<String>>;
+
 /// The programs that can run, and per reason the names of those that cannot yet.
-fn sorted() -> (Vec<(Program, &'static Parsed)>, BTreeMap<&'static str, Vec<String>>) {
+fn sorted() -> (Vec<Runnable>, Excused) {
     let mut runnable = Vec::new();
-    let mut excused: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut excused = Excused::new();
     for program in programs() {
         match load(&program.text) {
             Ok(parsed) => runnable.push((program, parsed)),
