@@ -87,10 +87,7 @@ fn a_cycle_of_awaits_is_named_and_can_be_cancelled() {
             let b = b.clone();
             async move { b.await?.await }
         });
-        let task = seedloop::spawn_named("b", {
-            let a = a.future();
-            async move { a.await }
-        });
+        let task = seedloop::spawn_named("b", a.future());
         b.set_result(task.future()).unwrap();
         (a, task)
     };

@@ -59,7 +59,6 @@ fn a_double_wake_polls_once() {
         let waker = waker.take().unwrap();
         waker.wake_by_ref();
         waker.wake_by_ref();
-        waker.clone().wake();
         yield_now().await?;
         waker.wake();
         yield_now().await
