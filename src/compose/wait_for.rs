@@ -47,6 +47,7 @@ where
     let callback = future.add_done_callback(move |_| {
         released.resolve();
     });
+    future.slot.awaited.set(true);
     future.cancel();
     let waited = waiter.wait().await;
     future.remove_done_callback(callback);

@@ -45,6 +45,8 @@ pub(crate) struct Slot<T, E> {
     error_type: ErrorType<E>,
     /// Nobody has looked at the error yet.
     unseen: Cell<bool>,
+    /// Somebody has waited for it.
+    pub(crate) awaited: Cell<bool>,
     /// Tells the run that the panic that the error is has been looked at.
     panic_seen: RefCell<Option<Rc<Cell<bool>>>>,
 }
@@ -93,6 +95,7 @@ impl<T, E> Slot<T, E> {
             value: RefCell::new(None),
             copy: Cell::new(None),
             unseen: Cell::new(false),
+            awaited: Cell::new(false),
             panic_seen: RefCell::new(None),
         })
     }
@@ -168,7 +171,8 @@ impl<T, E> Drop for Slot<T, E> {
             return;
         };
         let ErrorType { text, is_cancellation, erase } = self.error_type;
-        if is_cancellation(&error) {
+        // Whoever waited for it was cancelled too.
+        if is_cancellation(&error) && self.awaited.get() {
             return;
         }
         let message = format!("{} exception was never retrieved", self.class);
@@ -387,6 +391,7 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
             false => Wait::on(raw.id()),
         });
         let Poll::Ready(waited) = wait.poll(context) else {
+            this.slot.awaited.set(true);
             return Poll::Pending;
         };
         this.wait = None;
