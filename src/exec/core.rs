@@ -21,7 +21,10 @@ pub(crate) struct Actor {
     inside: bool,
     /// It is a step of this task.
     pub(crate) task: Option<TaskId>,
-    pub(crate) path: Path,
+    /// Its path's key.
+    key: u64,
+    /// Its path, if it is no task's.
+    path: Path,
     label: Option<Arc<str>>,
     made: Made,
 }
@@ -62,7 +65,7 @@ impl Core {
             tasks: Table::default(),
             futures: Table::default(),
             calls: Table::default(),
-            actor: Actor { path: outside_path(), ..Actor::default() },
+            actor: Actor { key: outside_path().key(), path: outside_path(), ..Actor::default() },
             outside_path: outside_path(),
             outside: Made::default(),
             call_context: Context::default(),
@@ -133,8 +136,11 @@ impl Core {
 
     /// May the clock advance although something is ready?
     pub(crate) fn choose_slip(&mut self) {
+        if self.slips_left == 0 {
+            return;
+        }
         let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
-        if self.slips_left > 0 && later && self.choose(ChoiceKind::Slip, 2) == 1 {
+        if later && self.choose(ChoiceKind::Slip, 2) == 1 {
             self.slips_left -= 1;
             self.kernel.slip();
             self.note_clock(Kind::Slip);
@@ -146,7 +152,7 @@ impl Core {
     /// The current actor did something.
     pub(crate) fn note(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
         let (object, value) = (self.key_of(thing), value);
-        self.recorder.digest.add(kind, self.actor.path.key(), object, value);
+        self.recorder.digest.add(kind, self.actor.key, object, value);
         if self.recorder.trace.is_some() {
             let (actor, object) = (self.actor_label(), self.label_of(thing));
             let event = self.recorder.event(&self.kernel, actor, kind, object, value);
@@ -202,6 +208,13 @@ impl Core {
         self.actor.label.clone().expect("just set")
     }
 
+    fn actor_path(&self) -> &Path {
+        match self.actor.task {
+            Some(task) => &self.tasks.get(task.index()).expect("an acting task is known").path,
+            None => &self.actor.path,
+        }
+    }
+
     // --- making things
 
     /// A new task, made by the current actor. The first of all is the root: main.
@@ -215,7 +228,7 @@ impl Core {
             Path::default()
         } else {
             self.actor.made.tasks += 1;
-            self.actor.path.child(Mark::Task, self.actor.made.tasks)
+            self.actor_path().child(Mark::Task, self.actor.made.tasks)
         };
         let task = self.kernel.spawn();
         let info = TaskInfo {
@@ -242,7 +255,7 @@ impl Core {
     /// Names an object that the current actor makes.
     pub(crate) fn new_object(&mut self, what: &'static str) -> ObjectInfo {
         self.actor.made.objects += 1;
-        ObjectInfo::new(what, self.actor.path.clone(), self.actor.made.objects)
+        ObjectInfo::new(what, self.actor_path().clone(), self.actor.made.objects)
     }
 
     pub(crate) fn new_future(&mut self, what: &'static str, on_cancel: OnCancel) -> FutureId {
@@ -292,8 +305,8 @@ impl Core {
             self.note(Kind::Late, Thing::None, 0);
             return Entry::Ended;
         };
-        let (path, made) = (info.path.clone(), info.made);
-        self.enter(Actor { inside: true, task: Some(task), path, label: None, made });
+        let (key, made) = (info.path.key(), info.made);
+        self.enter(Some(task), key, made);
         self.note(Kind::Step, Thing::None, 0);
         entry
     }
@@ -324,9 +337,10 @@ impl Core {
     pub(crate) fn begin_call(&mut self, call: CallId) -> Option<Action> {
         let info = self.calls.take(call.index()).expect("a ready callback is known");
         self.recorder.begin_step();
-        let label = self.recorder.trace.is_some().then(|| info.label());
         let path = info.path();
-        self.enter(Actor { inside: true, task: None, path, label, made: Made::default() });
+        self.enter(None, path.key(), Made::default());
+        self.actor.path = path;
+        self.actor.label = self.recorder.trace.is_some().then(|| info.label());
         self.call_context = info.context;
         let action = self.kernel.begin_call(call);
         self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
@@ -340,17 +354,25 @@ impl Core {
         std::mem::take(&mut self.call_context)
     }
 
-    fn enter(&mut self, actor: Actor) {
+    /// A handle acts. What is not asked for on every step is set where it differs.
+    fn enter(&mut self, task: Option<TaskId>, key: u64, made: Made) {
         if !self.actor.inside {
             self.outside = self.actor.made;
         }
-        self.actor = actor;
+        self.actor.inside = true;
+        self.actor.label = None;
+        (self.actor.task, self.actor.key, self.actor.made) = (task, key, made);
     }
 
     /// Nobody acts but the program around the run.
     fn leave(&mut self) {
-        let (path, made) = (self.outside_path.clone(), self.outside);
-        self.actor = Actor { path, made, ..Actor::default() };
+        if self.actor.task.is_none() {
+            self.actor.path = self.outside_path.clone();
+        }
+        self.actor.inside = false;
+        self.actor.label = None;
+        (self.actor.task, self.actor.key) = (None, self.outside_path.key());
+        self.actor.made = self.outside;
     }
 
     // --- ends

@@ -132,14 +132,14 @@ impl RunReport {
 
 impl Core {
     /// Closes the record.
-    pub(crate) fn report(&mut self, panics: Vec<TaskPanic>) -> RunReport {
+    pub(crate) fn report(&mut self, panics: Vec<TaskPanic>, plan: Option<Plan>) -> RunReport {
         let (digest, steps) = (self.recorder.digest, self.recorder.steps());
         let divergence = self.expect.as_mut().and_then(|expect| {
             expect.ended(steps, digest);
             expect.diverged.clone()
         });
         let token = Token {
-            plan: Plan::Raw(self.picks.clone()),
+            plan: plan.unwrap_or_else(|| Plan::Raw(self.picks.clone())),
             settings: self.settings,
             checks: self.recorder.checks.clone(),
             digest: digest.short(),

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     kernel::{Action, CallId, End, Handle, TaskId, Turn},
     sched::Scheduler,
-    trace::Kind,
+    trace::{Kind, Plan},
 };
 
 /// The body of a task: says how it ended, its value is elsewhere.
@@ -295,7 +295,7 @@ impl Shell {
     // --- the end
 
     /// Drops what is left, tasks in order of creation, and says what the run came to.
-    pub(crate) fn finish(&self) -> RunReport {
+    pub(crate) fn finish(&self, plan: Option<Plan>) -> RunReport {
         let live = self.core.borrow().kernel.live_tasks();
         for task in live {
             let body = self.bodies.borrow_mut().take(task.index());
@@ -311,7 +311,7 @@ impl Shell {
             TaskPanic { task, message, retrieved: seen.get() }
         };
         let panics = panics.into_iter().map(shown).collect();
-        let report = self.core.borrow_mut().report(panics);
+        let report = self.core.borrow_mut().report(panics, plan);
         let handler = self.handler.borrow_mut().take();
         drop(handler);
         report

@@ -48,11 +48,14 @@ impl Shell {
         let mut body =
             self.bodies.borrow_mut().take(task.index()).expect("a live task has a future");
         let waker = self.core.borrow_mut().take_waker(task, &self.inbox.borrow());
-        let previous = self.polling.replace(Some(waker.clone()));
+        let previous = self.polling.replace(Some(waker));
         debug_assert!(previous.is_none(), "polls do not nest");
-        let mut context = PollContext::from_waker(&waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)));
-        self.polling.take();
+        let polled = {
+            let lent = self.polling.borrow();
+            let mut context = PollContext::from_waker(lent.as_ref().expect("just set"));
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)))
+        };
+        let waker = self.polling.take().expect("set for the poll");
         self.core.borrow_mut().put_waker(task, waker);
         match polled {
             Ok(Poll::Pending) => {
@@ -154,13 +157,13 @@ impl Core {
     }
 
     fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
-        let told = self.kernel.must_cancel(task);
         let Some(info) = self.tasks.get_mut(task.index()) else {
             return Vec::new();
         };
         if info.inner_wakers.is_empty() {
             return Vec::new();
         }
+        let told = self.kernel.must_cancel(task);
         let wakers = std::mem::take(&mut info.inner_wakers);
         let (due, kept): (Vec<_>, Vec<_>) =
             wakers.into_iter().partition(|(on, _)| told || self.kernel.is_done(*on));

@@ -197,6 +197,10 @@ impl Kernel {
     pub fn end_step(&mut self, task: TaskId, exit: Exit) {
         let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
         entry.running = false;
+        let quiet = !entry.aborted && entry.told.is_none() && entry.must_cancel.is_none();
+        if quiet && exit == Exit::Pending {
+            return;
+        }
         let told = entry.told.take().filter(|_| !entry.told_taken);
         entry.told_taken = false;
         let asked = entry.must_cancel.take().or(told);

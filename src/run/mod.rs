@@ -293,11 +293,8 @@ impl Runner {
         let _ = self.close();
         self.stage = Stage::Finished;
         let entered = self.shell.enter();
-        let mut report = self.shell.finish();
+        let report = self.shell.finish(self.plan.take());
         drop(entered);
-        if let Some(plan) = self.plan.take() {
-            report.token.plan = plan;
-        }
         report
     }
 

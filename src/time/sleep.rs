@@ -73,6 +73,10 @@ pub fn yield_now() -> Sleep {
 
 impl Sleep {
     fn start(&mut self) {
+        if matches!(self.length, Length::For(Duration::ZERO)) {
+            self.state = Progress::Turn(Wait::for_turn());
+            return;
+        }
         let deadline = match self.length {
             Length::For(duration) => now() + duration,
             Length::Until(deadline) => deadline,
