@@ -80,12 +80,11 @@ impl Core {
         }
     }
 
-    /// Ready for another run, in the same memory. The tables are empty by then.
-    pub(crate) fn reset(&mut self) {
+    /// Ready for another run, in the same memory. Gives what was left, for the caller to drop.
+    #[must_use]
+    pub(crate) fn reset(&mut self) -> impl Sized + use<> {
         self.kernel.reset();
-        self.tasks.clear();
-        self.futures.clear();
-        self.calls.clear();
+        let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all());
         self.outside = Made::default();
         self.leave();
         self.recorder.reset();
@@ -93,6 +92,7 @@ impl Core {
         self.picks.clear();
         self.cancellations_left = self.settings.cancellations;
         self.slips_left = self.settings.slips;
+        left
     }
 
     // --- choices

@@ -128,8 +128,10 @@ impl<T> Table<T> {
         self.0.len()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    /// Takes everything out, and keeps the memory.
+    #[must_use]
+    pub(crate) fn take_all(&mut self) -> Vec<T> {
+        self.0.drain(..).flatten().collect()
     }
 }
 

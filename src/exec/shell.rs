@@ -303,7 +303,7 @@ impl Shell {
             self.core.borrow_mut().note(Kind::Drop, Thing::Task(task), 0);
             self.drop_caught(task, body);
         }
-        let closures = std::mem::take(&mut *self.closures.borrow_mut());
+        let closures = self.closures.borrow_mut().take_all();
         drop(closures);
         let panics = std::mem::take(&mut *self.panics.borrow_mut());
         let shown = |panic: Panic| {
@@ -330,14 +330,7 @@ impl Shell {
         self.interrupted.set(false);
         self.serial.set(next_serial());
         self.scopes.take();
-        let garbage = {
-            let mut core = self.core.borrow_mut();
-            let tasks = std::mem::take(&mut core.tasks);
-            let (futures, calls) =
-                (std::mem::take(&mut core.futures), std::mem::take(&mut core.calls));
-            core.reset();
-            (tasks, futures, calls)
-        };
+        let garbage = self.core.borrow_mut().reset();
         drop(garbage);
         true
     }

@@ -115,6 +115,10 @@ impl Kernel {
         self.ready.push(Handle::Call(call));
     }
 
+    pub(super) fn action(&self, call: CallId) -> Option<Action> {
+        self.calls.get(call.0).map(|call| call.action)
+    }
+
     pub(super) fn place(&self, call: CallId) -> Option<Place> {
         self.calls.get(call.0).map(|call| call.place)
     }

@@ -59,6 +59,13 @@ pub(super) struct Future {
     message_once: bool,
 }
 
+impl Future {
+    /// Whether a cancel was passed on, the message, and whether that is for the first who asks.
+    pub(super) fn cancellation(&self) -> (bool, &Message, bool) {
+        (self.cancel_requested, &self.message, self.message_once)
+    }
+}
+
 impl Kernel {
     /// A new pending future.
     pub fn future_new(&mut self, on_cancel: OnCancel) -> FutureId {

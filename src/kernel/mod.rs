@@ -6,6 +6,7 @@
 //! 3.13), over ids.
 
 mod calls;
+mod canonical;
 mod check;
 mod futures;
 mod ready;
@@ -17,6 +18,7 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use calls::{Action, CallId};
+pub use canonical::Canonical;
 pub use futures::{FutureId, OnCancel, State};
 use ready::Ready;
 pub(crate) use slab::{Key, Slab};

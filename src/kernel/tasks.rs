@@ -96,6 +96,27 @@ pub(super) struct Await {
     since: u32,
 }
 
+impl Task {
+    /// What its next steps depend on, besides its awaits: how many steps it has made does not
+    /// matter, but for the first.
+    pub(super) fn write_flags(&self, mut write: impl FnMut(u64)) {
+        let flags = [self.queued, self.running, self.ended, self.aborted, self.told_taken];
+        flags.map(|flag| write(flag.into()));
+        write((self.step == 0).into());
+        write(self.cancels.into());
+    }
+
+    /// The cancellation that is asked for, and the one that is being told.
+    pub(super) fn requests(&self) -> [&Option<Message>; 2] {
+        [&self.must_cancel, &self.told]
+    }
+
+    /// What it waits for, and whether since before this step.
+    pub(super) fn waits(&self) -> impl Iterator<Item = (Option<FutureId>, bool)> + '_ {
+        self.awaits.iter().map(|wait| (wait.on, wait.since < self.step))
+    }
+}
+
 impl Kernel {
     /// `create_task`: the first step is ready at the end of the queue.
     pub fn spawn(&mut self) -> TaskId {

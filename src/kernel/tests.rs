@@ -128,3 +128,47 @@ fn the_kth_of_many_is_the_kth_of_a_plain_list() {
         assert_eq!(kernel.ready_len(), list.len());
     }
 }
+
+/// A task that waits for a timer's future, after `turns` turns of its own at `start`.
+fn sleeper(start: u64, turns: usize, garbage: usize) -> Kernel {
+    let mut kernel = Kernel::default();
+    for _ in 0..garbage {
+        let call = kernel.arm(1, Action::Closure);
+        kernel.cancel_call(call);
+        let future = kernel.future_new(OnCancel::Itself);
+        kernel.future_release(future);
+    }
+    kernel.busy(start);
+    let task = kernel.spawn();
+    for _ in 0..turns {
+        zero(&mut kernel);
+        let since = step_waiting(&mut kernel, task, None);
+        kernel.begin_iteration();
+        kernel.take(0);
+        assert_eq!(kernel.begin_step(task), Entry::Poll);
+        let mut again = since;
+        assert_eq!(kernel.poll_await(task, None, &mut again), Answer::Done);
+        kernel.end_await(task, None, since.unwrap());
+        kernel.wake(task);
+        kernel.end_step(task, Exit::Pending);
+    }
+    zero(&mut kernel);
+    let future = kernel.future_new(OnCancel::Itself);
+    kernel.arm(start + 10, Action::Resolve(future));
+    step_waiting(&mut kernel, task, Some(future));
+    kernel
+}
+
+#[test]
+fn states_that_behave_alike_are_canonically_equal() {
+    let one = sleeper(0, 1, 0);
+    for (start, turns, garbage) in [(1_000, 1, 0), (0, 5, 0), (7, 2, 9)] {
+        let other = sleeper(start, turns, garbage);
+        assert_ne!(one, other);
+        assert_eq!(one.canonical(), other.canonical());
+    }
+    let mut cancelled = sleeper(0, 1, 0);
+    let task = cancelled.live_tasks()[0];
+    cancelled.cancel_task(task, &None);
+    assert_ne!(one.canonical(), cancelled.canonical());
+}

@@ -329,3 +329,23 @@ impl Drop for Runner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_reset_and_not_rebuilt() {
+        let config = Config::default();
+        let mut runner = Runner::with_scheduler(config.clone(), Box::new(RandomWalk::new(0, 0)));
+        let memory = Rc::as_ptr(&runner.shell);
+        let mut last = None;
+        for _ in 0..5 {
+            assert!(runner.again(&config, last.as_ref()).is_some());
+            let ran = runner.run(async { crate::time::yield_now().await });
+            assert!(ran.is_ok());
+            last = Some(runner.end().summary(true));
+            assert_eq!(Rc::as_ptr(&runner.shell), memory, "a run is still held by somebody");
+        }
+    }
+}
