@@ -101,7 +101,7 @@ impl Task {
     /// matter, but for the first.
     pub(super) fn write_flags(&self, mut write: impl FnMut(u64)) {
         let flags = [self.queued, self.running, self.ended, self.aborted, self.told_taken];
-        flags.map(|flag| write(flag.into()));
+        flags.into_iter().for_each(|flag| write(flag.into()));
         write((self.step == 0).into());
         write(self.cancels.into());
     }
