@@ -1,12 +1,15 @@
 //! The kernel with what surrounds it on every operation: names, the record, the choices. All in
 //! one place behind one borrow; nothing of the user's runs or drops while it is borrowed.
 
-use std::{panic::Location, sync::Arc};
+use std::{panic::Location, sync::Arc, task::Waker};
 
 use super::{
     config::Config,
+    inbox::Inbox,
     names::{Context, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
+    step::{Settled, Start},
+    waker::Wake,
 };
 use crate::{
     kernel::{Action, CallId, Entry, Exit, FutureId, Handle, Kernel, OnCancel, TaskId},
@@ -289,32 +292,40 @@ impl Core {
 
     // --- handles
 
-    /// Takes the handle that runs next.
-    pub(crate) fn take_next(&mut self) -> Handle {
+    /// Takes the handle that runs next, unless the iteration is over.
+    pub(crate) fn take_next(&mut self) -> Option<Handle> {
+        if self.kernel.iteration_over() {
+            return None;
+        }
         self.choose_slip();
         let len = self.kernel.ready_len();
         let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
-        self.kernel.take(index as usize)
+        Some(self.kernel.take(index as usize))
     }
 
     /// Starts the step of a task: it acts from here on.
-    pub(crate) fn begin_step(&mut self, task: TaskId) -> Entry {
+    pub(super) fn begin_step(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Start {
+        let inner = self.due_inner_wakers(task);
+        if !inner.is_empty() {
+            return Start::WakeFirst(inner);
+        }
         let entry = self.kernel.begin_step(task);
         self.recorder.begin_step();
-        let Some(info) = self.tasks.get_mut(task.index()).filter(|_| entry != Entry::Ended) else {
+        let Some(info) = self.tasks.get(task.index()).filter(|_| entry != Entry::Ended) else {
             self.note(Kind::Late, Thing::None, 0);
-            return Entry::Ended;
+            return Start::Late;
         };
         let (key, made) = (info.path.key(), info.made);
         self.enter(Some(task), key, made);
         self.note(Kind::Step, Thing::None, 0);
-        entry
+        match entry {
+            Entry::Drop(message) => Start::Drop(message),
+            _ => Start::Poll(self.take_waker(task, inbox)),
+        }
     }
 
-    /// Ends the step of a task. Gives what is left of one that nobody holds any more, for the
-    /// caller to drop.
-    #[must_use]
-    pub(crate) fn end_step(&mut self, task: TaskId, exit: Exit) -> Option<TaskInfo> {
+    /// Ends the step of a task.
+    pub(super) fn end_step(&mut self, task: TaskId, exit: Exit, waker: Option<Waker>) -> Settled {
         let ended = matches!(exit, Exit::Ended(_));
         self.kernel.end_step(task, exit);
         if ended {
@@ -329,8 +340,10 @@ impl Core {
         let made = self.actor.made;
         self.leave();
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        info.made = made;
-        (ended && info.detached).then(|| self.forget_task(task)).flatten()
+        (info.made, info.waker) = (made, waker);
+        let forgotten = ended && info.detached;
+        let garbage = if forgotten { self.forget_task(task).map(Box::new) } else { None };
+        Settled::new(garbage, !ended && self.cancellations_left > 0)
     }
 
     /// Starts a callback: it acts from here on. Gives whether its closure is to run.

@@ -128,9 +128,7 @@ impl Shell {
     pub(crate) fn run_forever(&self) -> Result<(), Stuck> {
         loop {
             self.begin_iteration()?;
-            while !self.core.borrow().kernel.iteration_over() {
-                self.turn()?;
-            }
+            while self.turn()? {}
             let mut core = self.core.borrow_mut();
             if core.kernel.is_stopping() {
                 core.kernel.set_stopping(false);
@@ -171,18 +169,19 @@ impl Shell {
         }
     }
 
-    /// Runs one handle.
-    fn turn(&self) -> Result<(), Stuck> {
-        let (handle, before) = {
+    /// Runs one handle; false if the iteration is over.
+    fn turn(&self) -> Result<bool, Stuck> {
+        let (next, before) = {
             let mut core = self.core.borrow_mut();
-            let handle = core.take_next();
-            (handle, core.kernel.now())
+            (core.take_next(), core.kernel.now())
         };
-        match handle {
-            Handle::Step(task) => self.step(task),
-            Handle::Call(call) => self.call(call),
+        match next {
+            None => return Ok(false),
+            Some(Handle::Step(task)) => self.step(task),
+            Some(Handle::Call(call)) => self.call(call),
         }
-        self.end_turn(before)
+        self.end_turn(before)?;
+        Ok(true)
     }
 
     /// The limits, the token's checks, the invariants.

@@ -12,42 +12,71 @@ use std::{
 use super::{
     core::Core,
     inbox::Inbox,
+    names::TaskInfo,
     record::Thing,
     report::{ExceptionContext, Panic},
     shell::{Body, Shell},
     waker::{TaskWaker, Wake},
 };
 use crate::{
-    kernel::{Action, CallId, End, Entry, Exit, TaskId},
+    kernel::{Action, CallId, End, Exit, Message, TaskId},
     trace::Kind,
 };
+
+/// What the step of a task starts with.
+pub(super) enum Start {
+    /// These wakers stand between the task and its awaits. They are woken while the task still
+    /// counts as queued, so that they do not queue it twice.
+    WakeFirst(Vec<Waker>),
+    /// Its future is polled with this waker.
+    Poll(Waker),
+    /// Its future is dropped.
+    Drop(Message),
+    /// It has ended.
+    Late,
+}
+
+/// What the step of a task leaves to do.
+pub(super) struct Settled {
+    /// What is left of a task that nobody holds, for the caller to drop.
+    garbage: Option<Box<TaskInfo>>,
+    /// It waits, and a cancellation may be injected.
+    may_doom: bool,
+}
+
+impl Settled {
+    pub(super) fn new(garbage: Option<Box<TaskInfo>>, may_doom: bool) -> Settled {
+        Settled { garbage, may_doom }
+    }
+}
 
 impl Shell {
     /// Runs the step of a task: poll, then settle.
     pub(super) fn step(&self, task: TaskId) {
-        self.wake_inner(task);
-        let entry = self.core.borrow_mut().begin_step(task);
-        let exit = match entry {
-            Entry::Ended => return,
-            Entry::Poll => self.poll(task),
-            Entry::Drop(message) => {
+        let mut started = self.core.borrow_mut().begin_step(task, &self.inbox.borrow());
+        while let Start::WakeFirst(wakers) = started {
+            wakers.into_iter().for_each(Waker::wake);
+            started = self.core.borrow_mut().begin_step(task, &self.inbox.borrow());
+        }
+        let (exit, waker) = match started {
+            Start::WakeFirst(_) | Start::Late => return,
+            Start::Poll(waker) => self.poll(task, waker),
+            Start::Drop(message) => {
                 self.drop_body(task);
-                Exit::Ended(End::Cancelled(message))
+                (Exit::Ended(End::Cancelled(message)), None)
             }
         };
-        let pending = exit == Exit::Pending;
-        let garbage = self.core.borrow_mut().end_step(task, exit);
+        let Settled { garbage, may_doom } = self.core.borrow_mut().end_step(task, exit, waker);
         drop(garbage);
-        if pending {
+        if may_doom {
             self.choose_doom(task);
         }
     }
 
-    /// Polls a task's future once. A panic is the task's.
-    fn poll(&self, task: TaskId) -> Exit {
+    /// Polls a task's future once. A panic is the task's. Gives the waker back for the next poll.
+    fn poll(&self, task: TaskId, waker: Waker) -> (Exit, Option<Waker>) {
         let mut body =
             self.bodies.borrow_mut().take(task.index()).expect("a live task has a future");
-        let waker = self.core.borrow_mut().take_waker(task, &self.inbox.borrow());
         let previous = self.polling.replace(Some(waker));
         debug_assert!(previous.is_none(), "polls do not nest");
         let polled = {
@@ -55,9 +84,8 @@ impl Shell {
             let mut context = PollContext::from_waker(lent.as_ref().expect("just set"));
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)))
         };
-        let waker = self.polling.take().expect("set for the poll");
-        self.core.borrow_mut().put_waker(task, waker);
-        match polled {
+        let waker = self.polling.take();
+        let exit = match polled {
             Ok(Poll::Pending) => {
                 self.bodies.borrow_mut().put(task.index(), body);
                 Exit::Pending
@@ -71,7 +99,8 @@ impl Shell {
                 self.panicked(task, &*payload);
                 Exit::Ended(End::Failed)
             }
-        }
+        };
+        (exit, waker)
     }
 
     fn drop_body(&self, task: TaskId) {
@@ -118,13 +147,6 @@ impl Shell {
         let garbage = self.core.borrow_mut().end_call();
         drop(garbage);
     }
-
-    /// Wakers that stand between the task and its awaits are woken while the task still counts
-    /// as queued, so that they do not queue it twice.
-    fn wake_inner(&self, task: TaskId) {
-        let wakers = self.core.borrow_mut().due_inner_wakers(task);
-        wakers.into_iter().for_each(Waker::wake);
-    }
 }
 
 impl Core {
@@ -138,7 +160,7 @@ impl Core {
     }
 
     /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Waker {
+    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Waker {
         let fresh = self.settings.fresh_wakers;
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
         match info.waker.take() {
@@ -151,15 +173,10 @@ impl Core {
         }
     }
 
-    fn put_waker(&mut self, task: TaskId, waker: Waker) {
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        info.waker = Some(waker);
-    }
-
-    fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
-        let Some(info) = self.tasks.get_mut(task.index()) else {
-            return Vec::new();
-        };
+    /// Wakers of futures between the task and its awaits, of awaits that are done now, or that
+    /// are about to be told.
+    pub(super) fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
+        let Some(info) = self.tasks.get_mut(task.index()) else { return Vec::new() };
         if info.inner_wakers.is_empty() {
             return Vec::new();
         }

@@ -42,46 +42,44 @@ impl Wait {
     }
 
     fn poll_in(&mut self, shell: &Shell, context: &Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(task) = shell.core.borrow().actor.task else {
+        let mut core = shell.core.borrow_mut();
+        let Some(task) = core.actor.task else {
             return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
         };
-        if self.registered.is_some_and(|(owner, _)| owner != task) {
-            self.end(shell);
+        if let Some((owner, since)) = self.registered.take_if(|(owner, _)| *owner != task) {
+            core.kernel.end_await(owner, self.on, since);
         }
-        let answer = {
-            let mut core = shell.core.borrow_mut();
-            let before = self.registered.map(|(_, since)| since);
-            let mut since = before;
-            let answer = core.kernel.poll_await(task, self.on, &mut since);
-            self.registered = since.map(|since| (task, since));
-            if before.is_none() && since.is_some() {
-                match self.on {
-                    Some(future) => core.note(Kind::Await, Thing::Future(future), 0),
-                    None => core.note(Kind::Yield, Thing::None, 0),
-                }
-            }
-            if matches!(answer, Answer::Told(_)) {
-                core.note(Kind::Told, Thing::None, 0);
-            }
-            answer
-        };
-        if self.registered.is_some() && self.scope.is_none() {
-            self.scope = shell.scopes.borrow_mut().join();
-        }
-        match answer {
+        let mut since = self.registered.map(|(_, since)| since);
+        let answer = core.kernel.poll_await(task, self.on, &mut since);
+        let ended = match answer {
             Answer::Pending => {
+                let is_new = self.registered.is_none();
+                if is_new {
+                    self.registered = since.map(|since| (task, since));
+                    match self.on {
+                        Some(future) => core.note(Kind::Await, Thing::Future(future), 0),
+                        None => core.note(Kind::Yield, Thing::None, 0),
+                    }
+                }
+                drop(core);
+                if is_new {
+                    self.scope = shell.scopes.borrow_mut().join();
+                }
                 self.keep_waker(shell, task, context);
-                Poll::Pending
+                return Poll::Pending;
             }
-            Answer::Done => {
-                self.end(shell);
-                Poll::Ready(Ok(()))
-            }
+            Answer::Done => Ok(()),
             Answer::Told(message) => {
-                self.end(shell);
-                Poll::Ready(Err(Cancelled::from_message(message).into()))
+                core.note(Kind::Told, Thing::None, 0);
+                Err(Cancelled::from_message(message).into())
             }
+        };
+        if let Some((task, since)) = self.registered.take() {
+            core.kernel.end_await(task, self.on, since);
         }
+        drop(core);
+        self.leave_scope(shell);
+        Poll::Ready(ended)
     }
 
     /// The kernel wakes the task. A future in between (`FuturesUnordered`) wants its own waker
@@ -120,10 +118,14 @@ impl Wait {
         }
     }
 
-    fn end(&mut self, shell: &Shell) {
+    fn leave_scope(&mut self, shell: &Shell) {
         if let Some(scope) = self.scope.take() {
             shell.scopes.borrow_mut().leave(scope);
         }
+    }
+
+    fn end(&mut self, shell: &Shell) {
+        self.leave_scope(shell);
         if let Some((task, since)) = self.registered.take() {
             shell.core.borrow_mut().kernel.end_await(task, self.on, since);
         }
