@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
 
 use super::{Check, Failure, FailureKind, Report};
 use crate::{
-    exec::{Config, Error, RunReport},
+    exec::{Config, Error, RunReport, is_running},
     run::Runner,
     sched::{RandomWalk, Scheduler},
     task::Outcome,
@@ -44,11 +44,17 @@ struct Failed {
 struct One {
     report: RunReport,
     failed: Option<Failed>,
+    /// What the exception handler was told.
+    reports: Vec<String>,
 }
 
 impl Check {
     /// Runs schedules until one fails.
     pub(super) fn explore(&self, main: Main) -> Result<Report, Box<Failure>> {
+        if is_running() {
+            let text = format!("a Check is not part of a run: {}", Error::NestedRun);
+            return Err(Box::new(Failure::usage(text)));
+        }
         let walk = Box::new(RandomWalk::new(self.seed, 0));
         let mut runner = Runner::with_scheduler(self.config.clone(), walk);
         let mut report = Report::new(self.seed, self.config.settings());
@@ -57,12 +63,12 @@ impl Check {
         while report.schedules < self.schedules {
             let Some(run) = runner.again(&self.config, last.as_ref()) else { break };
             runner.set_plan(RandomWalk::NAME, self.seed, run);
-            let one = one(&mut runner, main);
-            report.count(&one.report);
+            let one = one(&mut runner, main, self.tolerates_panics);
+            report.count(&one.report, &one.reports);
             if let Some(failed) = one.failed {
                 return Err(self.explain(&report, &one.report.token, failed, main));
             }
-            if run == 0 {
+            if report.schedules.is_power_of_two() {
                 self.check_determinism(&report, &one.report.token, main)?;
             }
             if distinct.len() < DISTINCT_MAX {
@@ -81,19 +87,19 @@ impl Check {
         main: Main,
     ) -> Result<RunReport, Box<Failure>> {
         let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
-        let One { report: run, failed } = one(&mut runner, main);
+        let One { report: run, failed, reports } = one(&mut runner, main, self.tolerates_panics);
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
-        report.count(&run);
+        report.count(&run, &reports);
         Err(self.explain(&report, &run.token, failed, main))
     }
 
     /// Replays one token, with its events.
     pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
-        let One { report: run, failed } =
-            recorded(token, main).map_err(|text| Box::new(Failure::usage(text)))?;
+        let One { report: run, failed, reports } = recorded(token, main, self.tolerates_panics)
+            .map_err(|text| Box::new(Failure::usage(text)))?;
         let mut report = Report::new(self.seed, token.settings);
-        report.count(&run);
+        report.count(&run, &reports);
         report.distinct = 1;
         report.is_replay = true;
         match failed {
@@ -104,7 +110,8 @@ impl Check {
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
     fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
-        let again = recorded(token, main).expect("a token that was just made");
+        let again =
+            recorded(token, main, self.tolerates_panics).expect("a token that was just made");
         let failed = match &again.report.divergence {
             None => failed,
             Some(_) => nondeterminism(&failed.text, &again.report),
@@ -112,15 +119,17 @@ impl Check {
         self.failure(report, token, failed, again.report)
     }
 
-    /// Runs the first schedule a second time: a program that the schedule does not determine
-    /// cannot be replayed.
+    /// Runs a schedule a second time (the first, the second, the fourth and so on): a program that
+    /// the schedule does not determine cannot be replayed.
     fn check_determinism(
         &self,
         report: &Report,
         token: &Token,
         main: Main,
     ) -> Result<(), Box<Failure>> {
-        let again = recorded(token, main).expect("a token that was just made").report;
+        let again = recorded(token, main, self.tolerates_panics)
+            .expect("a token that was just made")
+            .report;
         if again.divergence.is_none() {
             return Ok(());
         }
@@ -153,7 +162,7 @@ impl Check {
 }
 
 /// Runs the program to its end, clean-up included.
-fn one(runner: &mut Runner, main: Main) -> One {
+fn one(runner: &mut Runner, main: Main, tolerated: bool) -> One {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let heard = reports.clone();
     runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
@@ -162,9 +171,10 @@ fn one(runner: &mut Runner, main: Main) -> One {
     let _ = runner.close();
     let stuck = runner.take_stuck();
     let report = runner.end();
-    let failed = judge(&report, stuck, error);
-    let failed = failed.map(|(kind, text)| Failed { kind, text, reports: reports.take() });
-    One { report, failed }
+    let failed = judge(&report, stuck, error, tolerated);
+    let reports = reports.take();
+    let failed = failed.map(|(kind, text)| Failed { kind, text, reports: reports.clone() });
+    One { report, failed, reports }
 }
 
 /// Has the run failed, and how?
@@ -172,6 +182,7 @@ fn judge(
     report: &RunReport,
     stuck: Option<Error>,
     error: Option<String>,
+    tolerated: bool,
 ) -> Option<(FailureKind, String)> {
     // A run that is not the token's says nothing about the program.
     if let Some(divergence) = &report.divergence {
@@ -180,8 +191,7 @@ fn judge(
     if let Some(stuck) = stuck {
         return Some((FailureKind::of(&stuck), stuck.to_string()));
     }
-    let panic = report.panics.iter().find(|panic| error.is_some() || !panic.retrieved);
-    if let Some(panic) = panic {
+    if let Some(panic) = report.panics.iter().find(|panic| !tolerated || !panic.retrieved) {
         let text = format!("{} panicked: {}", panic.task, panic.message);
         return Some((FailureKind::Panic, text));
     }
@@ -189,14 +199,18 @@ fn judge(
 }
 
 /// Replays a token and records its events.
-fn recorded(token: &Token, main: Main) -> Result<One, String> {
+fn recorded(token: &Token, main: Main, tolerated: bool) -> Result<One, String> {
     let config = Config::default().record(true);
     let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
-    Ok(one(&mut runner, main))
+    Ok(one(&mut runner, main, tolerated))
 }
 
 fn nondeterminism(before: &str, again: &RunReport) -> Failed {
     let divergence = again.divergence.as_ref().map(ToString::to_string).unwrap_or_default();
-    let text = format!("the same schedule gave another run: {divergence}; before: {before}");
+    let text = format!(
+        "the same schedule gave another run: {divergence}\n  the first time: {before}\n  \
+         usual suspects: `select!` without `biased`, the order of a hash map, real time, \
+         state outside the closure"
+    );
     Failed { kind: FailureKind::Nondeterminism, text, reports: Vec::new() }
 }

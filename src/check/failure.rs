@@ -1,6 +1,10 @@
 //! A schedule that failed: what, and how to see it again.
 
-use std::{env, fmt, path::Path, thread};
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    thread,
+};
 
 use crate::{
     exec::Error,
@@ -101,37 +105,58 @@ impl Failure {
     }
 }
 
-/// The command that started this process: the test that runs on this thread, or the program.
+/// The command that started this process: the test that runs on this thread, or the program. A
+/// test that was run with other flags (features, `--release`) needs them again.
 fn guess_command() -> String {
-    let quoted = |text: String| match text.bytes().all(|b| b.is_ascii_graphic() && b != b'\'') {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    };
-    let name = thread::current().name().filter(|name| *name != "main").map(str::to_string);
-    let mut words = Vec::new();
-    match (name, env::var("CARGO_PKG_NAME")) {
-        (Some(test), Ok(package)) => {
-            words.extend(["cargo", "test", "-p"].map(String::from));
-            words.push(package);
-            words.extend(target());
-            words.extend([test, "--".into(), "--exact".into(), "--nocapture".into()]);
-        }
-        _ => words.extend(env::args().map(quoted)),
+    let Ok(package) = env::var("CARGO_PKG_NAME") else { return own_command() };
+    let Some(target) = target(&package) else { return own_command() };
+    let mut words = vec!["cargo".into(), "test".into(), "-p".into(), package];
+    words.extend(target);
+    // A thread that a test has started does not know the test.
+    if let Some(test) = thread::current().name().filter(|name| *name != "main") {
+        words.extend([test.to_string(), "--".into(), "--exact".into(), "--nocapture".into()]);
     }
     words.join(" ")
 }
 
-/// The test target, from the name of its binary: `it-0123456789abcdef`.
-fn target() -> Vec<String> {
-    let binary = env::args().next().unwrap_or_default();
-    let name = Path::new(&binary).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-    let Some((name, _hash)) = name.rsplit_once('-') else {
-        return Vec::new();
-    };
-    match env::var("CARGO_CRATE_NAME").is_ok_and(|of| of == name) {
-        true => vec!["--lib".into()],
-        false => vec!["--test".into(), name.into()],
+/// The words that this process was started with.
+fn own_command() -> String {
+    env::args().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: String) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:=@%+-".contains(&b);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
+}
+
+/// The test target, from the name of its binary in `target/*/deps`: `it-0123456789abcdef`. None if
+/// this is no test.
+fn target(package: &str) -> Option<Vec<String>> {
+    let binary = env::args().next()?;
+    let path = Path::new(&binary);
+    if path.parent()?.file_name()? != "deps" {
+        return None;
+    }
+    let (name, _hash) = path.file_stem()?.to_str()?.rsplit_once('-')?;
+    let root = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    if let Some(test) = test_target(&root, name) {
+        return Some(vec!["--test".into(), test]);
+    }
+    let is_library = name == package.replace('-', "_");
+    Some(if is_library { vec!["--lib".into()] } else { Vec::new() })
+}
+
+/// The integration test whose binary has this name: cargo puts `_` for `-`.
+fn test_target(root: &Path, name: &str) -> Option<String> {
+    let files = std::fs::read_dir(root.join("tests")).ok()?;
+    let stems = files.filter_map(|file| Some(file.ok()?.path().file_stem()?.to_str()?.to_owned()));
+    let mut fitting: Vec<String> = stems.filter(|stem| stem.replace('-', "_") == name).collect();
+    fitting.sort();
+    fitting.pop()
 }
 
 impl fmt::Display for Failure {

@@ -27,7 +27,8 @@ use crate::{
 /// of its main future, by a deadlock, a livelock, or too many steps.
 ///
 /// The environment goes before what the program says: `SEEDLOOP_SEED`, `SEEDLOOP_SCHEDULES`, and
-/// `SEEDLOOP_REPLAY` with the token that a failure has printed.
+/// `SEEDLOOP_REPLAY` with the token that a failure has printed. Every check of the process reads
+/// them: have one per test, so that the printed command runs it alone.
 ///
 /// # Examples
 /// ```
@@ -56,6 +57,7 @@ pub struct Check {
     schedules: u64,
     config: Config,
     command: Option<String>,
+    tolerates_panics: bool,
     /// Where the check was run: main is spawned there.
     caller: &'static Location<'static>,
 }
@@ -74,7 +76,7 @@ impl Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000);
         let caller = Location::caller();
-        Check { seed: 0, schedules: 1_000, config, command: None, caller }
+        Check { seed: 0, schedules: 1_000, config, command: None, tolerates_panics: false, caller }
     }
 
     /// The seed of all schedules.
@@ -124,6 +126,13 @@ impl Check {
     /// At most so many handles run per schedule without the clock moving. Default: 10,000.
     pub fn instant_steps_max(mut self, steps: u64) -> Check {
         self.config = self.config.instant_steps_max(steps);
+        self
+    }
+
+    /// A panic of a task is an outcome: it fails the check only if nobody looks at it. Default: any
+    /// panic fails it.
+    pub fn tolerate_panics(mut self) -> Check {
+        self.tolerates_panics = true;
         self
     }
 

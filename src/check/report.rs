@@ -21,14 +21,28 @@ pub struct Report {
     pub settings: Settings,
     /// One token was replayed.
     pub is_replay: bool,
+    /// The first thing that the exception handler was told: an error that nobody retrieved.
+    pub reported: Option<String>,
 }
 
 impl Report {
     pub(super) fn new(seed: u64, settings: Settings) -> Report {
-        Report { seed, schedules: 0, distinct: 0, steps: 0, choices: 0, settings, is_replay: false }
+        Report {
+            seed,
+            schedules: 0,
+            distinct: 0,
+            steps: 0,
+            choices: 0,
+            settings,
+            is_replay: false,
+            reported: None,
+        }
     }
 
-    pub(super) fn count(&mut self, run: &RunReport) {
+    pub(super) fn count(&mut self, run: &RunReport, reports: &[String]) {
+        if self.reported.is_none() {
+            self.reported = reports.first().cloned();
+        }
         self.schedules += 1;
         self.steps += run.steps;
         self.choices += run.choices;
@@ -46,6 +60,10 @@ impl fmt::Display for Report {
             "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
         )?;
         write!(f, " (cancellations {}, slips {}", settings.cancellations, settings.slips)?;
-        write!(f, ", fresh wakers {})", if settings.fresh_wakers { "on" } else { "off" })
+        write!(f, ", fresh wakers {})", if settings.fresh_wakers { "on" } else { "off" })?;
+        match &self.reported {
+            Some(report) => write!(f, "; reported: {report}"),
+            None => Ok(()),
+        }
     }
 }

@@ -9,6 +9,10 @@ use crate::{
 };
 
 /// A [`Task`] or a [`Future`]: runs already, ends with a value. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not run yet",
+    note = "spawn it first: `wait` and `as_completed` take tasks"
+)]
 pub trait Awaitable: sealed::Handle + 'static {}
 
 impl<T: 'static, E: From<Error> + 'static> Awaitable for Task<T, E> {}

@@ -61,6 +61,15 @@ where
     }
 }
 
+impl From<GroupError<Error>> for Error {
+    fn from(error: GroupError<Error>) -> Error {
+        match error {
+            GroupError::Cancelled(cancelled) => Error::Cancelled(cancelled),
+            GroupError::Errors(errors) => Error::Group(errors.into()),
+        }
+    }
+}
+
 /// Tasks that live no longer than a body. As `asyncio.TaskGroup`: the exit waits for all; the
 /// first that fails cancels the others and the body. Clones are handles of the same group.
 ///
@@ -323,7 +332,7 @@ impl<E: From<Error> + Clone + 'static> Drop for Inside<'_, E> {
 ///
 /// # Examples
 /// ```
-/// use seedloop::{Error, GroupError, run, task_group, yield_now};
+/// use seedloop::{Error, run, task_group, yield_now};
 /// run(async {
 ///     let sum = task_group(async |group| {
 ///         let one = group.spawn(async { yield_now().await?; Ok::<i32, Error>(1) })?;
@@ -331,9 +340,9 @@ impl<E: From<Error> + Clone + 'static> Drop for Inside<'_, E> {
 ///         Ok::<i32, Error>(one.await? + two.await?)
 ///     });
 ///     assert_eq!(sum.await?, 3);
-///     Ok::<(), GroupError<Error>>(())
+///     Ok::<(), Error>(())
 /// })?;
-/// # Ok::<(), GroupError<Error>>(())
+/// # Ok::<(), Error>(())
 /// ```
 pub async fn task_group<T, E, M>(
     body: impl AsyncFnOnce(TaskGroup<E>) -> Result<T, E>,

@@ -26,13 +26,20 @@ pub fn iteration() -> u64 {
 
 /// As `asyncio.current_task()`: the task that runs; none in callbacks and outside a run.
 pub fn current_task() -> Option<TaskRef> {
-    try_with(|shell| shell.core.borrow().actor.task).flatten().map(TaskRef)
+    try_with(|shell| {
+        let task = shell.core.borrow().actor.task;
+        task.map(|task| TaskRef::new(shell, task))
+    })
+    .flatten()
 }
 
 /// As `asyncio.all_tasks()`: the tasks that are not done, in order of creation.
 pub fn all_tasks() -> Vec<TaskRef> {
-    let tasks = try_with(|shell| shell.core.borrow().kernel.live_tasks());
-    tasks.unwrap_or_default().into_iter().map(TaskRef).collect()
+    let tasks = try_with(|shell| {
+        let live = shell.core.borrow().kernel.live_tasks();
+        live.into_iter().map(|task| TaskRef::new(shell, task)).collect()
+    });
+    tasks.unwrap_or_default()
 }
 
 /// Blocks the loop for so long in virtual time, as `time.sleep` in a coroutine does: nothing else
@@ -60,8 +67,12 @@ pub fn interrupt() {
 ///
 /// # Panics
 /// Outside a run.
+#[track_caller]
 pub fn call_soon(callback: impl FnOnce() + 'static) -> Handle {
-    Handle::schedule("call_soon", None, Box::new(callback)).expect(NO_LOOP)
+    match Handle::schedule("call_soon", None, Box::new(callback)) {
+        Some(handle) => handle,
+        None => panic!("{NO_LOOP}"),
+    }
 }
 
 /// The text of calls that need a run.

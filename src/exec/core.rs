@@ -87,7 +87,8 @@ impl Core {
     #[must_use]
     pub(crate) fn reset(&mut self) -> impl Sized + use<> {
         self.kernel.reset();
-        let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all());
+        let context = std::mem::take(&mut self.call_context);
+        let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all(), context);
         self.outside = Made::default();
         self.leave();
         self.recorder.reset();
@@ -241,7 +242,6 @@ impl Core {
             made: Made::default(),
             waker: None,
             waker_generation: 0,
-            inner_wakers: Vec::new(),
             outlet: None,
             context: self.context().clone(),
             offered: self.settings.cancel_any && !is_main,
@@ -305,7 +305,7 @@ impl Core {
 
     /// Starts the step of a task: it acts from here on.
     pub(super) fn begin_step(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Start {
-        let inner = self.due_inner_wakers(task);
+        let inner = self.told_wakers(task);
         if !inner.is_empty() {
             return Start::WakeFirst(inner);
         }
@@ -336,6 +336,8 @@ impl Core {
                 _ => Kind::Cancelled,
             };
             self.note(kind, Thing::None, 0);
+        } else if self.kernel.is_parked_elsewhere(task) {
+            self.note(Kind::Foreign, Thing::None, 0);
         }
         let made = self.actor.made;
         self.leave();

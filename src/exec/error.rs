@@ -113,6 +113,8 @@ pub enum Error {
     QueueShutDown,
     /// The barrier was aborted or reset. `asyncio.BrokenBarrierError`.
     BrokenBarrier,
+    /// Tasks of a group failed: what `?` makes of a [`GroupError`](crate::GroupError).
+    Group(Arc<[Error]>),
     /// Nothing is ready, and nothing ever will be.
     Deadlock(Arc<Deadlock>),
     /// The run goes on without end: so many of these.
@@ -147,12 +149,18 @@ impl fmt::Display for Error {
             Error::NoRunningLoop => f.write_str("no running loop: call this inside seedloop::run"),
             Error::NestedRun => f.write_str("run is not nested: use spawn, or await the future"),
             Error::LoopClosed => f.write_str("the runner is closed: make a new one"),
-            Error::WrongLoop => f.write_str("this belongs to another run: make it inside this one"),
+            Error::WrongLoop => f.write_str(
+                "this belongs to another run: make it inside this one (in a Check: in the closure)",
+            ),
             Error::AwaitSelf => f.write_str("a task cannot await itself: await it from another"),
             Error::QueueEmpty => f.write_str("the queue is empty"),
             Error::QueueFull => f.write_str("the queue is full"),
             Error::QueueShutDown => f.write_str("the queue is shut down"),
             Error::BrokenBarrier => f.write_str("the barrier is broken"),
+            Error::Group(errors) => {
+                write!(f, "{} errors in a task group", errors.len())?;
+                errors.iter().try_for_each(|error| write!(f, "; {error}"))
+            }
             Error::Deadlock(deadlock) => deadlock.fmt(f),
             Error::Livelock(count, unit) => {
                 write!(f, "livelock: no end in sight after {count} {unit}")

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    kernel::{FutureId, TaskId},
+    kernel::TaskId,
     trace::{Mark, Path, mix, mix_bytes},
 };
 
@@ -35,8 +35,6 @@ pub(crate) struct TaskInfo {
     pub(crate) waker: Option<Waker>,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
-    /// Wakers of futures between this task and its awaits (`FuturesUnordered` and the like).
-    pub(crate) inner_wakers: Vec<(FutureId, Waker)>,
     pub(crate) outlet: Option<Weak<dyn Outlet>>,
     pub(crate) context: Context,
     /// Cancellations may be injected.
@@ -68,6 +66,8 @@ pub(crate) struct ObjectInfo {
     /// Who holds what it waits for, as far as is known.
     pub(crate) holder: Option<Holder>,
     pub(crate) context: Context,
+    /// Wakers of futures between a task and its await of this one (`FuturesUnordered`, `Shared`).
+    pub(crate) wakers: Vec<Waker>,
 }
 
 /// Who holds an object that others wait for: the object keeps it up to date.
@@ -76,7 +76,15 @@ pub(crate) type Holder = Rc<Cell<Option<TaskId>>>;
 impl ObjectInfo {
     pub(crate) fn new(what: &'static str, maker: Path, ordinal: u32) -> ObjectInfo {
         let key = mix(mix_bytes(maker.key(), what.as_bytes()), u64::from(ordinal));
-        ObjectInfo { what, maker, ordinal, key, holder: None, context: Context::default() }
+        ObjectInfo {
+            what,
+            maker,
+            ordinal,
+            key,
+            holder: None,
+            context: Context::default(),
+            wakers: Vec::new(),
+        }
     }
 
     pub(crate) fn path(&self) -> Path {
@@ -126,6 +134,10 @@ impl<T> Table<T> {
 
     pub(crate) fn slots(&self) -> usize {
         self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
     }
 
     /// Takes everything out, and keeps the memory.

@@ -23,12 +23,28 @@ use crate::{
 
 /// Names a task of the current run. `Copy` and `Send`; outside the run it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskRef(pub(crate) TaskId);
+pub struct TaskRef {
+    task: TaskId,
+    run: u64,
+}
 
 impl TaskRef {
+    pub(crate) fn new(shell: &Shell, task: TaskId) -> TaskRef {
+        TaskRef { task, run: shell.serial.get() }
+    }
+
+    pub(crate) fn id(self) -> TaskId {
+        self.task
+    }
+
+    /// The run, if it is the task's.
+    fn with<R>(self, f: impl FnOnce(&Rc<Shell>) -> R) -> Option<R> {
+        try_with(|shell| (shell.serial.get() == self.run).then(|| f(shell))).flatten()
+    }
+
     /// The task's name: the one it was given, else its path.
     pub fn name(self) -> String {
-        let name = try_with(|shell| shell.core.borrow().label_of(Thing::Task(self.0)));
+        let name = self.with(|shell| shell.core.borrow().label_of(Thing::Task(self.task)));
         name.flatten().map_or_else(|| "a task of another run".into(), |name| name.to_string())
     }
 
@@ -43,27 +59,27 @@ impl TaskRef {
     }
 
     fn cancel_message(self, message: &Message) -> bool {
-        try_with(|shell| shell.cancel_task(self.0, message)) == Some(true)
+        self.with(|shell| shell.cancel_task(self.task, message)) == Some(true)
     }
 
     /// Drops the task's future at its next step, as Rust's runtimes do. False if it is done.
     pub fn abort(self) -> bool {
-        try_with(|shell| shell.abort(self.0)) == Some(true)
+        self.with(|shell| shell.abort(self.task)) == Some(true)
     }
 
     /// As `Task.uncancel()`: takes one request back; gives the count that is left.
     pub fn uncancel(self) -> u32 {
-        try_with(|shell| shell.uncancel(self.0)).unwrap_or(0)
+        self.with(|shell| shell.uncancel(self.task)).unwrap_or(0)
     }
 
     /// As `Task.cancelling()`: the requests so far, less those taken back.
     pub fn cancelling(self) -> u32 {
-        try_with(|shell| shell.core.borrow().kernel.cancelling(self.0)).unwrap_or(0)
+        self.with(|shell| shell.core.borrow().kernel.cancelling(self.task)).unwrap_or(0)
     }
 
     /// Has the task ended?
     pub fn is_done(self) -> bool {
-        try_with(|shell| shell.core.borrow().kernel.has_ended(self.0)).unwrap_or(true)
+        self.with(|shell| shell.core.borrow().kernel.has_ended(self.task)).unwrap_or(true)
     }
 }
 

@@ -101,8 +101,8 @@ impl fmt::Display for Divergence {
         let Divergence { step, expected, got } = self;
         write!(
             f,
-            "diverged at step {step}: expected {expected}, got {got}; \
-             the program is not the one that the token is of"
+            "diverged at step {step}: expected {expected}, got {got}; the program is not the one \
+             that the token is of: run without the token to search again"
         )
     }
 }
@@ -150,7 +150,8 @@ impl Expect {
         } else if let Some(expected) = self.token.checks.at(step)
             && expected != digest.nibble()
         {
-            let (expected, got) = (format!("check {expected:x}"), format!("{:x}", digest.nibble()));
+            let expected = format!("a step whose check is {expected:x}");
+            let got = format!("one of {:x}", digest.nibble());
             self.fail(step, expected, got);
         }
     }

@@ -39,6 +39,10 @@ type Handler = Rc<dyn Fn(&ExceptionContext)>;
 /// What debug mode calls a slow handle, in virtual ns: `slow_callback_duration`.
 const SLOW_NS: u64 = 100_000_000;
 
+/// How often the end of a run looks for what destructors have spawned. Beyond it they do so
+/// without end.
+const DROP_ROUNDS: usize = 1_000;
+
 thread_local! {
     /// The run of this thread.
     static CURRENT: RefCell<Option<Rc<Shell>>> = const { RefCell::new(None) };
@@ -207,9 +211,11 @@ impl Shell {
         if steps > limits.steps {
             return Err(Stuck::StepCap(limits.steps));
         }
+        let wakers = core.done_wakers();
         let slow = core.settings.debug && core.kernel.now() - before >= SLOW_NS;
         let took = core.kernel.now() - before;
         drop(guard);
+        wakers.into_iter().for_each(Waker::wake);
         if slow {
             self.report(&ExceptionContext::slow(took));
         }
@@ -293,17 +299,25 @@ impl Shell {
 
     // --- the end
 
-    /// Drops what is left, tasks in order of creation, and says what the run came to.
+    /// Drops what is left, tasks in order of creation, and says what the run came to. What a
+    /// destructor spawns or schedules is dropped too.
     pub(crate) fn finish(&self, plan: Option<Plan>) -> RunReport {
-        let live = self.core.borrow().kernel.live_tasks();
-        for task in live {
-            let body = self.bodies.borrow_mut().take(task.index());
-            let Some(body) = body else { continue };
-            self.core.borrow_mut().note(Kind::Drop, Thing::Task(task), 0);
-            self.drop_caught(task, body);
+        for _ in 0..DROP_ROUNDS {
+            let live = self.core.borrow().kernel.live_tasks();
+            for task in live {
+                let body = self.bodies.borrow_mut().take(task.index());
+                let Some(body) = body else { continue };
+                self.core.borrow_mut().note(Kind::Drop, Thing::Task(task), 0);
+                self.drop_caught(task, body);
+            }
+            let closures = self.closures.borrow_mut().take_all();
+            for closure in closures {
+                self.drop_safely("a callback that never ran", closure);
+            }
+            if self.bodies.borrow().is_empty() && self.closures.borrow().is_empty() {
+                break;
+            }
         }
-        let closures = self.closures.borrow_mut().take_all();
-        drop(closures);
         let panics = std::mem::take(&mut *self.panics.borrow_mut());
         let shown = |panic: Panic| {
             let Panic { task, message, seen } = panic;
@@ -330,7 +344,7 @@ impl Shell {
         self.serial.set(next_serial());
         self.scopes.take();
         let garbage = self.core.borrow_mut().reset();
-        drop(garbage);
+        self.drop_safely("a variable", garbage);
         true
     }
 }

@@ -19,7 +19,7 @@ use super::{
     waker::{TaskWaker, Wake},
 };
 use crate::{
-    kernel::{Action, CallId, End, Exit, Message, TaskId},
+    kernel::{Action, CallId, End, Exit, FutureId, Message, TaskId},
     trace::Kind,
 };
 
@@ -67,7 +67,7 @@ impl Shell {
             }
         };
         let Settled { garbage, may_doom } = self.core.borrow_mut().end_step(task, exit, waker);
-        drop(garbage);
+        self.drop_safely("a task's value", garbage);
         if may_doom {
             self.choose_doom(task);
         }
@@ -117,6 +117,20 @@ impl Shell {
         }
     }
 
+    /// Drops what is the user's. A panic in its destructor is remembered, and stays here.
+    pub(super) fn drop_safely<T>(&self, whose: &str, garbage: T) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(garbage))) {
+            self.remember_panic(whose, &panic_text(&*payload));
+        }
+    }
+
+    /// A panic that nobody can await.
+    fn remember_panic(&self, whose: &str, text: &str) {
+        self.core.borrow_mut().note(Kind::Panicked, Thing::Text(text), 0);
+        let (task, message) = (whose.into(), text.into());
+        self.panics.borrow_mut().push(Panic { task, message, seen: Rc::default() });
+    }
+
     /// Hands a panic to whoever awaits the task, and remembers it.
     fn panicked(&self, task: TaskId, payload: &(dyn Any + Send)) {
         let message: Arc<str> = panic_text(payload).into();
@@ -141,20 +155,25 @@ impl Shell {
             let closure = closure.expect("a live callback has a closure");
             if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
                 let text = panic_text(&*payload);
+                self.remember_panic("a callback", &text);
                 self.report(&ExceptionContext::new("Exception in callback").error(text));
             }
         }
         let garbage = self.core.borrow_mut().end_call();
-        drop(garbage);
+        self.drop_safely("a callback's variable", garbage);
     }
 }
 
 impl Core {
     /// A waker wakes a task; stale ones do nothing.
     pub(crate) fn wake(&mut self, task: TaskId, generation: u32) {
-        let fresh =
-            self.tasks.get(task.index()).is_some_and(|info| info.waker_generation == generation);
-        if fresh && self.kernel.wake(task) {
+        if self.kernel.has_ended(task) {
+            return;
+        }
+        let info = self.tasks.get(task.index());
+        if info.is_none_or(|info| info.waker_generation != generation) {
+            self.note(Kind::Stale, Thing::Task(task), 0);
+        } else if self.kernel.wake(task) {
             self.note(Kind::Wake, Thing::Task(task), 0);
         }
     }
@@ -173,19 +192,25 @@ impl Core {
         }
     }
 
-    /// Wakers of futures between the task and its awaits, of awaits that are done now, or that
-    /// are about to be told.
-    pub(super) fn due_inner_wakers(&mut self, task: TaskId) -> Vec<Waker> {
-        let Some(info) = self.tasks.get_mut(task.index()) else { return Vec::new() };
-        if info.inner_wakers.is_empty() {
+    /// If the task is to be told of a cancellation: the wakers that stand between it and its
+    /// awaits.
+    pub(super) fn told_wakers(&mut self, task: TaskId) -> Vec<Waker> {
+        if !self.kernel.must_cancel(task) {
             return Vec::new();
         }
-        let told = self.kernel.must_cancel(task);
-        let wakers = std::mem::take(&mut info.inner_wakers);
-        let (due, kept): (Vec<_>, Vec<_>) =
-            wakers.into_iter().partition(|(on, _)| told || self.kernel.is_done(*on));
-        info.inner_wakers = kept;
-        due.into_iter().map(|(_, waker)| waker).collect()
+        let awaits: Vec<_> = self.kernel.awaits(task).collect();
+        awaits.into_iter().flat_map(|future| self.take_wakers(future)).collect()
+    }
+
+    /// The wakers that stand between tasks and futures that are done now.
+    pub(super) fn done_wakers(&mut self) -> Vec<Waker> {
+        let done = self.kernel.take_observed();
+        done.into_iter().flat_map(|future| self.take_wakers(future)).collect()
+    }
+
+    fn take_wakers(&mut self, future: FutureId) -> Vec<Waker> {
+        let info = self.futures.get_mut(future.index());
+        info.map(|info| std::mem::take(&mut info.wakers)).unwrap_or_default()
     }
 
     /// An injected cancellation is picked.

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::kernel::{FutureId, OnCancel, TaskId};
 
+/// How many tasks a text names.
+const TASKS_SHOWN: usize = 20;
+
 /// Why the loop was left before its time.
 #[derive(Clone, Debug)]
 pub(crate) enum Stuck {
@@ -24,9 +27,9 @@ pub(crate) enum Stuck {
     Diverged(Arc<Divergence>),
 }
 
-impl From<Stuck> for Error {
-    fn from(stuck: Stuck) -> Error {
-        match stuck {
+impl Stuck {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
             Stuck::Deadlock(deadlock) => Error::Deadlock(deadlock),
             Stuck::Livelock(count, unit) => Error::Livelock(count, unit),
             Stuck::StepCap(steps) => Error::StepCap(steps),
@@ -60,12 +63,17 @@ pub struct StuckTask {
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "deadlock: nothing is ready, no timer is armed")?;
-        for task in &self.tasks {
+        for task in self.tasks.iter().take(TASKS_SHOWN) {
             let waits = task.waits_for.join(" and ");
             write!(f, "\n  {} waits for {waits} (spawned at {})", task.name, task.spawned_at)?;
         }
+        if let Some(more) = self.tasks.len().checked_sub(TASKS_SHOWN + 1) {
+            write!(f, "\n  and {} more", more + 1)?;
+        }
         if let Some(first) = self.cycle.first() {
-            write!(f, "\n  cycle: {} -> {first}", self.cycle.join(" -> "))?;
+            let shown = &self.cycle[..self.cycle.len().min(TASKS_SHOWN)];
+            let cut = if shown.len() < self.cycle.len() { " -> ..." } else { "" };
+            write!(f, "\n  cycle: {}{cut} -> {first}", shown.join(" -> "))?;
         }
         Ok(())
     }

@@ -19,7 +19,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Wait {
     on: Option<FutureId>,
+    /// With which task, in which of its steps.
     registered: Option<(TaskId, u32)>,
+    /// In which run.
+    run: u64,
     /// The cancellation scope around it.
     scope: Option<ScopeId>,
 }
@@ -27,12 +30,12 @@ pub(crate) struct Wait {
 impl Wait {
     /// Waits for a future.
     pub(crate) fn on(future: FutureId) -> Wait {
-        Wait { on: Some(future), registered: None, scope: None }
+        Wait { on: Some(future), registered: None, run: 0, scope: None }
     }
 
     /// Waits for the next iteration.
     pub(crate) fn for_turn() -> Wait {
-        Wait { on: None, registered: None, scope: None }
+        Wait { on: None, registered: None, run: 0, scope: None }
     }
 
     /// `Ok` when what is awaited is done, however it ended.
@@ -42,6 +45,10 @@ impl Wait {
     }
 
     fn poll_in(&mut self, shell: &Shell, context: &Context<'_>) -> Poll<Result<(), Error>> {
+        if self.run != shell.serial.get() {
+            // A registration with another run means nothing here.
+            (self.registered, self.scope, self.run) = (None, None, shell.serial.get());
+        }
         let mut core = shell.core.borrow_mut();
         let Some(task) = core.actor.task else {
             return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
@@ -65,7 +72,7 @@ impl Wait {
                 if is_new {
                     self.scope = shell.scopes.borrow_mut().join();
                 }
-                self.keep_waker(shell, task, context);
+                self.keep_waker(shell, is_new, context);
                 return Poll::Pending;
             }
             Answer::Done => Ok(()),
@@ -84,7 +91,7 @@ impl Wait {
 
     /// The kernel wakes the task. A future in between (`FuturesUnordered`) wants its own waker
     /// called too.
-    fn keep_waker(&self, shell: &Shell, task: TaskId, context: &Context<'_>) {
+    fn keep_waker(&self, shell: &Shell, is_new: bool, context: &Context<'_>) {
         if shell.is_own_waker(context.waker()) {
             return;
         }
@@ -92,21 +99,13 @@ impl Wait {
             None => context.waker().wake_by_ref(),
             Some(on) => {
                 let waker = context.waker().clone();
-                let replaced = {
-                    let mut core = shell.core.borrow_mut();
-                    let info = core.tasks.get_mut(task.index()).expect("a stepping task is known");
-                    let wakers = &mut info.inner_wakers;
-                    let known =
-                        wakers.iter_mut().find(|(of, old)| *of == on && old.will_wake(&waker));
-                    match known {
-                        Some((_, old)) => Some(std::mem::replace(old, waker)),
-                        None => {
-                            wakers.push((on, waker));
-                            None
-                        }
-                    }
-                };
-                drop(replaced);
+                let mut core = shell.core.borrow_mut();
+                core.kernel.observe(on);
+                let info = core.futures.get_mut(on.index()).expect("an awaited future is known");
+                let known = !is_new && info.wakers.iter().any(|old| old.will_wake(&waker));
+                if !known {
+                    info.wakers.push(waker);
+                }
             }
         }
     }
@@ -125,6 +124,9 @@ impl Wait {
     }
 
     fn end(&mut self, shell: &Shell) {
+        if self.run != shell.serial.get() {
+            return;
+        }
         self.leave_scope(shell);
         if let Some((task, since)) = self.registered.take() {
             shell.core.borrow_mut().kernel.end_await(task, self.on, since);

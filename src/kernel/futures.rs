@@ -52,11 +52,13 @@ pub(super) struct Future {
     pub(super) callbacks: Vec<Callback>,
     pub(super) on_cancel: OnCancel,
     /// A cancel has been passed on to at least one child.
-    cancel_requested: bool,
+    pub(super) cancel_requested: bool,
     /// The message of the cancel that ended it.
     message: Message,
     /// The message is for the first who asks: it belongs to the error that ended a task.
     message_once: bool,
+    /// The shell wants to know when it is done.
+    observed: bool,
 }
 
 impl Future {
@@ -76,6 +78,7 @@ impl Kernel {
             cancel_requested: false,
             message: None,
             message_once: false,
+            observed: false,
         }))
     }
 
@@ -132,30 +135,6 @@ impl Kernel {
         self.settle(future, state, None, false)
     }
 
-    /// `Future.cancel(msg)`: false if the future is done, or if no child of it took the cancel.
-    pub fn cancel(&mut self, future: FutureId, message: &Message) -> bool {
-        let Some(entry) = self.futures.get(future.0) else {
-            return false;
-        };
-        if entry.state != State::Pending {
-            return false;
-        }
-        match entry.on_cancel.clone() {
-            OnCancel::Itself => self.settle(future, State::Cancelled, message.clone(), false),
-            OnCancel::Task(task) => self.cancel_task(task, message),
-            OnCancel::Children(children) => {
-                let mut any = false;
-                for child in children {
-                    any |= self.cancel(child, message);
-                }
-                if any && let Some(entry) = self.futures.get_mut(future.0) {
-                    entry.cancel_requested = true;
-                }
-                any
-            }
-        }
-    }
-
     /// Is it done, or a gathering whose children all are, and whose callbacks will end it?
     pub(super) fn is_closing(&self, future: FutureId) -> bool {
         match self.futures.get(future.0) {
@@ -165,6 +144,18 @@ impl Kernel {
             Some(future) => future.state != State::Pending,
             None => true,
         }
+    }
+
+    /// The shell wants to know when this pending future is done.
+    pub fn observe(&mut self, future: FutureId) {
+        if let Some(entry) = self.futures.get_mut(future.0) {
+            entry.observed = true;
+        }
+    }
+
+    /// The observed futures that are done by now, each once.
+    pub fn take_observed(&mut self) -> Vec<FutureId> {
+        std::mem::take(&mut self.observed)
     }
 
     /// `add_done_callback`: on a done future the callback is ready at once.
@@ -224,6 +215,9 @@ impl Kernel {
             return false;
         }
         (entry.state, entry.message, entry.message_once) = (state, message, message_once);
+        if entry.observed {
+            self.observed.push(future);
+        }
         for callback in std::mem::take(&mut entry.callbacks) {
             match callback {
                 Callback::Wake(task) => {

@@ -6,6 +6,7 @@
 //! 3.13), over ids.
 
 mod calls;
+mod cancel;
 mod canonical;
 mod check;
 mod futures;
@@ -68,6 +69,8 @@ pub struct Kernel {
     calls: Slab<calls::Call>,
     /// The loop ends after this iteration: `loop.stop()`.
     stopping: bool,
+    /// Observed futures that are done, and not yet fetched by the shell.
+    observed: Vec<FutureId>,
 }
 
 impl Kernel {
@@ -155,6 +158,7 @@ impl Kernel {
         self.tasks.clear();
         self.futures.clear();
         self.calls.clear();
+        self.observed.clear();
         (self.now, self.iteration, self.registrations, self.spawned) = (0, 0, 0, 0);
         self.stopping = false;
     }

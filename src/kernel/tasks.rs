@@ -68,7 +68,7 @@ pub(super) struct Task {
     /// Its next step stands among the ready handles.
     pub(super) queued: bool,
     pub(super) running: bool,
-    ended: bool,
+    pub(super) ended: bool,
     aborted: bool,
     /// What its body waits for: registered by a poll of that await, taken back when the await
     /// is answered or dropped.
@@ -82,10 +82,10 @@ pub(super) struct Task {
     /// An await has taken it.
     told_taken: bool,
     /// `cancelling()`: the requests so far less the `uncancel`s.
-    cancels: u32,
+    pub(super) cancels: u32,
     /// A cancel is on its way down from here: one that comes back, round a cycle of awaits, is
     /// refused.
-    telling: bool,
+    pub(super) telling: bool,
 }
 
 /// One await of a task: a future, or nothing but the next step (`sleep(0)`).
@@ -173,6 +173,11 @@ impl Kernel {
         self.tasks.get(task.0).is_some_and(|task| task.must_cancel.is_some())
     }
 
+    /// Does the task wait for nothing that the kernel knows of? Only a waker can go on with it.
+    pub fn is_parked_elsewhere(&self, task: TaskId) -> bool {
+        self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
+    }
+
     /// The futures that the task waits for.
     pub fn awaits(&self, task: TaskId) -> impl Iterator<Item = FutureId> + '_ {
         self.tasks.get(task.0).into_iter().flat_map(|task| task.awaits.iter().filter_map(|a| a.on))
@@ -236,9 +241,12 @@ impl Kernel {
                 }
             }
             Exit::Ended(end) => {
-                debug_assert!(entry.awaits.is_empty(), "an ended body has dropped its awaits");
                 entry.ended = true;
                 let future = entry.future;
+                // An await that another task polls too (a shared future) outlives the body.
+                for wait in std::mem::take(&mut entry.awaits) {
+                    wait.on.into_iter().for_each(|future| self.remove_wake(future, task));
+                }
                 match (end, asked) {
                     // Cancelled right before its end: the value is dropped.
                     (End::Finished, Some(message)) => {
@@ -309,24 +317,6 @@ impl Kernel {
         }
     }
 
-    /// `Task.cancel(msg)`: the innermost futures that the task waits for are cancelled; where
-    /// that is refused, the task is told at its next step.
-    pub fn cancel_task(&mut self, task: TaskId, message: &Message) -> bool {
-        let Some(entry) = self.tasks.get_mut(task.0) else {
-            return false;
-        };
-        if entry.ended || entry.telling {
-            return false;
-        }
-        entry.cancels += 1;
-        if entry.running {
-            entry.must_cancel = Some(message.clone());
-        } else {
-            self.tell(task, message);
-        }
-        true
-    }
-
     /// The task's future is dropped at its next step: what Rust's runtimes call abort.
     pub fn abort(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
@@ -366,28 +356,6 @@ impl Kernel {
     /// done? Then that one will wake it.
     pub(super) fn awaits_closing(&self, task: TaskId) -> bool {
         self.awaits(task).any(|future| !self.is_done(future) && self.is_closing(future))
-    }
-
-    /// Cancels everything that the suspended task waits for. What refuses (it is done, or it is
-    /// `sleep(0)`, or a gathering whose children are all done, or there is nothing) is told at
-    /// the next step.
-    fn tell(&mut self, task: TaskId, message: &Message) {
-        let entry = self.tasks.get_mut(task.0).expect("a live task exists");
-        entry.telling = true;
-        let awaits: Vec<_> = entry.awaits.iter().map(|a| a.on).collect();
-        let mut refused = awaits.is_empty();
-        for on in awaits {
-            refused |= !on.is_some_and(|future| self.cancel(future, message));
-        }
-        let parked = self.awaits_closing(task);
-        let entry = self.tasks.get_mut(task.0).expect("a live task exists");
-        entry.telling = false;
-        if refused {
-            entry.must_cancel = Some(message.clone());
-            if !parked {
-                self.wake(task);
-            }
-        }
     }
 
     fn set_on_cancel(&mut self, future: FutureId, on_cancel: OnCancel) {

@@ -220,7 +220,7 @@ impl Runner {
             if !matches!(stuck, Stuck::Interrupted) {
                 self.stage = Stage::Stuck;
             }
-            let error = Error::from(stuck);
+            let error = stuck.into_error();
             self.stuck.get_or_insert(error.clone());
             return Err(error);
         }
@@ -242,6 +242,10 @@ impl Runner {
         }
         let _entered = self.enter()?;
         let closed = self.clean_up();
+        if closed.is_err() {
+            // What the clean-up got stuck in belongs to what happened.
+            self.shell.core.borrow_mut().recorder.mark_main_end();
+        }
         if self.stage == Stage::Open {
             self.stage = Stage::Closed;
         }
@@ -255,14 +259,14 @@ impl Runner {
             let detached: Vec<_> =
                 left.iter().copied().filter(|&task| shell.retain(task)).collect();
             for &task in &left {
-                TaskRef(task).cancel();
+                TaskRef::new(&shell, task).cancel();
             }
             let all = gather_tasks(&shell, &left)?;
             let waited = self.until_done(&all);
             for task in left.into_iter().filter(|_| waited.is_ok()) {
                 if let Some(text) = shell.look_at_error(task) {
                     let text = ExceptionContext::new(SHUTDOWN).error(text);
-                    shell.report(&text.task(TaskRef(task)));
+                    shell.report(&text.task(TaskRef::new(&shell, task)));
                 }
             }
             detached.into_iter().for_each(|task| shell.detach(task));

@@ -107,6 +107,7 @@ impl Condition {
         self.release()?;
         self.0.waiters.borrow_mut().push(turn.waiter());
         let mut waited = turn.wait().await;
+        let notified = Notified(Some(self));
         let lock = loop {
             match self.0.lock.acquire().await {
                 Ok(lock) => break lock,
@@ -114,9 +115,10 @@ impl Condition {
                 Err(error) => return Err(error),
             }
         };
-        if waited.is_err() {
-            // It may have been notified as well: pass that on.
-            self.wake(1);
+        match waited {
+            Ok(()) => notified.used(),
+            // It may have been notified as well: that is passed on.
+            Err(_) => drop(notified),
         }
         Ok((lock, waited))
     }
@@ -145,6 +147,24 @@ impl Condition {
         let waiters = self.0.waiters.borrow().clone();
         let pending = waiters.iter().filter(|waiter| waiter.state() == State::Pending);
         pending.take(n).for_each(Waiter::wake);
+    }
+}
+
+/// A notification that is passed on unless it is used: also if its waiter is dropped while it
+/// takes the lock again.
+struct Notified<'a>(Option<&'a Condition>);
+
+impl Notified<'_> {
+    fn used(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Notified<'_> {
+    fn drop(&mut self) {
+        if let Some(condition) = self.0 {
+            condition.wake(1);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use super::turn::{Bound, Turn, WaitList, Waiter, Waiting};
 use crate::{
-    exec::{Error, Holder, current_task},
+    exec::{Error, Holder, TaskRef, current_task},
     kernel::State,
 };
 
@@ -101,7 +101,7 @@ impl Lock {
             self.0.machine.borrow_mut().enqueue(turn.waiter());
             turn.wait().await?;
         }
-        self.0.holder.set(current_task().map(|task| task.0));
+        self.0.holder.set(current_task().map(TaskRef::id));
         Ok(LockGuard(Some(self.clone())))
     }
 

@@ -90,7 +90,8 @@ impl Semaphore {
 
     /// As `release()`: one more permit.
     pub fn release(&self) {
-        self.0.machine.borrow_mut().permits += 1;
+        let permits = self.0.machine.borrow().permits.saturating_add(1);
+        self.0.machine.borrow_mut().permits = permits;
         self.grant();
     }
 

@@ -179,7 +179,7 @@ impl<T, E> Drop for Slot<T, E> {
         let mut context = ExceptionContext::new(message).error(text(&error));
         context = context.exception(erase(error));
         if let Some(task) = self.raw.task() {
-            context = context.task(TaskRef(task));
+            context = context.task(TaskRef::new(self.raw.shell(), task));
         }
         self.raw.shell().report(&context);
     }
@@ -230,8 +230,9 @@ impl<T, E: 'static> Future<T, E> {
     ///
     /// # Panics
     /// Outside a run.
+    #[track_caller]
     pub fn new() -> Future<T, E> {
-        let raw = RawFuture::new("Future").expect(crate::exec::NO_LOOP);
+        let Ok(raw) = RawFuture::new("Future") else { panic!("{}", crate::exec::NO_LOOP) };
         Future::from_slot(Slot::new(raw, "Future", ErrorType::opaque()))
     }
 }
@@ -334,10 +335,14 @@ impl<T, E> Future<T, E> {
 
     /// Looks at the state; an error that is only peeked at is still reported as never retrieved.
     pub fn peek<R>(&self, look: impl FnOnce(State<'_, T, E>) -> R) -> R {
+        match self.slot.state() {
+            kernel::State::Pending => return look(State::Pending),
+            kernel::State::Cancelled => return look(State::Cancelled),
+            _ => {}
+        }
         let value = self.slot.value.borrow();
         look(match self.slot.state() {
-            kernel::State::Pending => State::Pending,
-            kernel::State::Cancelled => State::Cancelled,
+            kernel::State::Pending | kernel::State::Cancelled => unreachable!("it is done"),
             kernel::State::Finished => {
                 State::Finished(value.as_ref().and_then(|v| v.as_ref().ok()))
             }
@@ -385,7 +390,7 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
         if !raw.shell().is_current() {
             return Poll::Ready(Err(Error::WrongLoop.into()));
         }
-        let own_task = raw.task().is_some() && current_task() == raw.task().map(TaskRef);
+        let own_task = raw.task().is_some() && current_task().map(TaskRef::id) == raw.task();
         let wait = this.wait.get_or_insert_with(|| match own_task {
             true => Wait::for_turn(),
             false => Wait::on(raw.id()),

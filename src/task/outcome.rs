@@ -5,7 +5,7 @@
 //! - A plain value (`()`, numbers, strings, collections, anything that is [`Plain`]) is finished.
 //! - What never returns (`loop {}`) has no say.
 
-use std::{error::Error as StdError, fmt, ops::Deref};
+use std::{error::Error as StdError, ops::Deref};
 
 use crate::exec::{Cancelled, Error};
 
@@ -57,21 +57,35 @@ impl<E: StdError + From<Error> + 'static> Raise<ViaStd> for E {
     }
 
     fn text(&self) -> String {
-        self.to_string()
+        chain(self)
     }
 }
 
 impl<E> Raise<ViaDyn> for E
 where
-    E: Deref<Target = dyn StdError + Send + Sync> + fmt::Display + From<Error> + 'static,
+    E: Deref<Target = dyn StdError + Send + Sync> + From<Error> + 'static,
 {
     fn cancellation(&self) -> Option<Cancelled> {
         Cancelled::find(&**self)
     }
 
     fn text(&self) -> String {
-        self.to_string()
+        chain(&**self)
     }
+}
+
+/// An error with its sources, but for those that it quotes itself.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = source.source();
+    }
+    text
 }
 
 /// Marks outputs that are results.

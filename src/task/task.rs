@@ -41,7 +41,8 @@ pub struct Task<T, E = Error> {
 
 /// As `asyncio.create_task`: the task's first step is in the loop's next iteration.
 ///
-/// What the future may return, and how it counts, see [`Outcome`].
+/// What the future may return, and how it counts, see [`Outcome`]. Where the compiler asks for the
+/// error type of an async block, end it with `Ok::<_, Error>(value)`.
 ///
 /// # Panics
 /// Outside a run; the future is dropped.
@@ -83,6 +84,7 @@ where
     spawn_at(None, caller, async move { Ok::<_, Error>(future.await) })
 }
 
+#[track_caller]
 pub(crate) fn spawn_at<F, M>(
     name: Option<Arc<str>>,
     caller: &'static Location<'static>,
@@ -91,7 +93,7 @@ pub(crate) fn spawn_at<F, M>(
 where
     F: std::future::Future<Output: Outcome<M>> + 'static,
 {
-    let shell = try_with(Rc::clone).expect(NO_LOOP);
+    let Some(shell) = try_with(Rc::clone) else { panic!("{NO_LOOP}") };
     let task = shell.spawn(name, caller);
     let raw = RawFuture::of_task(&shell, task);
     let slot = Slot::new(raw, "Task", ErrorType::of::<F::Output, M>());
@@ -144,7 +146,8 @@ where
 impl<T, E> Task<T, E> {
     /// The task's id: `Copy` and `Send`.
     pub fn id(&self) -> TaskRef {
-        TaskRef(self.future.slot.raw.task().expect("a task is a task"))
+        let raw = &self.future.slot.raw;
+        TaskRef::new(raw.shell(), raw.task().expect("a task is a task"))
     }
 
     /// As `get_name()`: the name it was given, else its path.

@@ -124,19 +124,21 @@ impl Drop for Armed {
     // A sleep that is over, or given up, leaves no timer behind.
     fn drop(&mut self) {
         self.wait.end_now();
-        try_with(|shell| {
+        let garbage = try_with(|shell| {
             if shell.serial.get() != self.serial {
-                return;
+                return None;
             }
             let mut core = shell.core.borrow_mut();
-            if core.kernel.deadline(self.timer).is_some() {
+            let armed = core.kernel.deadline(self.timer).is_some();
+            if armed {
                 core.note(Kind::Disarm, Thing::Call(self.timer), 0);
-                core.calls.take(self.timer.index());
             }
             core.kernel.cancel_call(self.timer);
             core.kernel.future_release(self.future);
-            core.futures.take(self.future.index());
+            let timer = if armed { core.calls.take(self.timer.index()) } else { None };
+            Some((timer, core.futures.take(self.future.index())))
         });
+        drop(garbage);
     }
 }
 
@@ -164,6 +166,7 @@ impl Future for Sleep {
 ///
 /// # Panics
 /// Outside a run.
+#[track_caller]
 pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Handle {
     call_at(now() + duration, callback)
 }
@@ -172,7 +175,10 @@ pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Hand
 ///
 /// # Panics
 /// Outside a run.
+#[track_caller]
 pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Handle {
-    let deadline = Some(deadline.as_nanos());
-    Handle::schedule("timer", deadline, Box::new(callback)).expect(NO_LOOP)
+    match Handle::schedule("timer", Some(deadline.as_nanos()), Box::new(callback)) {
+        Some(handle) => handle,
+        None => panic!("{NO_LOOP}"),
+    }
 }

@@ -67,6 +67,10 @@ pub enum Kind {
     Drop = 29,
     /// The task is told of a cancellation at an await.
     Told = 30,
+    /// A waker of an earlier poll is woken: nothing happens.
+    Stale = 31,
+    /// The task waits for something that is not the crate's.
+    Foreign = 32,
 }
 
 /// One event of a run.

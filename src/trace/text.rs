@@ -66,6 +66,8 @@ impl fmt::Display for Phrase<'_> {
             Kind::Busy => write!(f, "is busy for {duration:?}"),
             Kind::Stop => write!(f, "stops the loop"),
             Kind::Drop => write!(f, "drops {object}"),
+            Kind::Stale => write!(f, "wakes {object} by an old waker: ignored"),
+            Kind::Foreign => write!(f, "waits for something foreign"),
             Kind::Told => write!(f, "is told of a cancellation"),
         }
     }

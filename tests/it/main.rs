@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 
 mod cancel;
+mod edges;
 mod handler;
 mod misuse;
 mod outcome;
