@@ -58,12 +58,9 @@ pub struct Check {
     config: Config,
     command: Option<String>,
     tolerates_panics: bool,
-    /// Where the check was run: main is spawned there.
-    caller: &'static Location<'static>,
 }
 
 impl Default for Check {
-    #[track_caller]
     fn default() -> Check {
         Check::new()
     }
@@ -71,12 +68,10 @@ impl Default for Check {
 
 impl Check {
     /// 1,000 schedules of seed 0, with fresh wakers, and nothing injected.
-    #[track_caller]
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000);
-        let caller = Location::caller();
-        Check { seed: 0, schedules: 1_000, config, command: None, tolerates_panics: false, caller }
+        Check { seed: 0, schedules: 1_000, config, command: None, tolerates_panics: false }
     }
 
     /// The seed of all schedules.
@@ -164,6 +159,7 @@ impl Check {
     ///
     /// # Errors
     /// The first schedule that fails.
+    #[track_caller]
     pub fn try_run<P, F, M>(mut self, program: P) -> Result<Report, Box<Failure>>
     where
         P: Fn() -> F,
@@ -172,7 +168,7 @@ impl Check {
         let environment = Environment::read().map_err(|text| Box::new(Failure::usage(text)))?;
         self.seed = environment.seed.unwrap_or(self.seed);
         self.schedules = environment.schedules.unwrap_or(self.schedules);
-        let main = main_of(self.caller, &program);
+        let main = main_of(Location::caller(), &program);
         match &environment.replay {
             Some(token) => self.replay(token, &main),
             None => self.explore(&main),
@@ -183,6 +179,7 @@ impl Check {
     ///
     /// # Errors
     /// If it fails.
+    #[track_caller]
     pub fn try_schedule<P, F, M>(
         &self,
         choices: &Choices,
@@ -199,6 +196,7 @@ impl Check {
     ///
     /// # Errors
     /// If it fails.
+    #[track_caller]
     pub fn try_scheduler<P, F, M>(
         &self,
         scheduler: Box<dyn Scheduler>,
@@ -208,6 +206,6 @@ impl Check {
         P: Fn() -> F,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        self.once(scheduler, &main_of(self.caller, &program))
+        self.once(scheduler, &main_of(Location::caller(), &program))
     }
 }

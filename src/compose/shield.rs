@@ -65,8 +65,11 @@ where
     };
     let callback = inner.slot.raw.on_done(copied);
     let inner = inner.slot;
+    // As in asyncio, a scheduled callback keeps its future.
+    let kept = outer.clone();
     outer.raw.on_done(move || {
         inner.raw.remove_on_done(callback);
+        drop(kept);
     });
     Future::from_slot(outer)
 }
