@@ -97,3 +97,8 @@ pub use time::{
     yield_now,
 };
 pub use trace::{Digest, Token, TokenError, Trace};
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -249,7 +249,7 @@ impl Shell {
     /// Asks whether a cancellation is injected into the task. It becomes a callback, which
     /// competes with what is ready.
     pub(crate) fn choose_doom(&self, task: TaskId) {
-        let call = {
+        let (call, doom) = {
             let mut core = self.core.borrow_mut();
             let doom = core.choose_doom(task);
             if doom == 0 {
@@ -259,13 +259,10 @@ impl Shell {
             core.name_call(call, if doom == 2 { "injected abort" } else { "injected cancel" });
             (call, doom)
         };
-        let (call, doom) = call;
-        self.put_closure(
-            call,
-            Box::new(move || {
-                try_with(|shell| shell.core.borrow_mut().doom(task, doom));
-            }),
-        );
+        let closure = move || {
+            try_with(|shell| shell.core.borrow_mut().doom(task, doom));
+        };
+        self.put_closure(call, Box::new(closure));
     }
 
     pub(crate) fn set_handler(&self, handler: Handler) {
