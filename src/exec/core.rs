@@ -242,6 +242,8 @@ impl Core {
             made: Made::default(),
             waker: None,
             waker_generation: 0,
+            scoped: Vec::new(),
+            expired: Vec::new(),
             outlet: None,
             context: self.context().clone(),
             offered: self.settings.cancel_any && !is_main,

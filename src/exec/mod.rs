@@ -5,6 +5,7 @@ mod config;
 mod context;
 mod core;
 mod error;
+mod expiry;
 mod handle;
 mod inbox;
 mod names;

@@ -10,8 +10,9 @@ use std::{
     task::Waker,
 };
 
+use super::scopes::ScopeId;
 use crate::{
-    kernel::TaskId,
+    kernel::{FutureId, TaskId},
     trace::{Mark, Path, mix, mix_bytes},
 };
 
@@ -35,6 +36,10 @@ pub(crate) struct TaskInfo {
     pub(crate) waker: Option<Waker>,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
+    /// Its awaits that stand in a cancellation scope.
+    pub(crate) scoped: Vec<Scoped>,
+    /// The scopes that were cancelled by their own timeouts, and are not over.
+    pub(crate) expired: Vec<ScopeId>,
     pub(crate) outlet: Option<Weak<dyn Outlet>>,
     pub(crate) context: Context,
     /// Cancellations may be injected.
@@ -51,6 +56,17 @@ impl TaskInfo {
             None => self.path.to_string().into(),
         }
     }
+}
+
+/// An await in a cancellation scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scoped {
+    pub(crate) on: Option<FutureId>,
+    pub(crate) since: u32,
+    pub(crate) scope: ScopeId,
+    /// The scope was cancelled, and what is awaited refused it: the await is told at its next
+    /// poll.
+    pub(crate) told: bool,
 }
 
 /// One future, callback or timer.

@@ -81,12 +81,14 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Rc<Shell>) -> R) -> Option<R> {
     CURRENT.try_with(|current| current.try_borrow().ok()?.as_ref().map(f)).ok().flatten()
 }
 
-/// Makes a shell the run of this thread, until dropped.
-pub(crate) struct Entered(());
+/// Makes a shell the run of this thread, until dropped; then the one before is again.
+pub(crate) struct Entered(Option<Rc<Shell>>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.with(|current| current.take());
+        let before = self.0.take();
+        let ended = CURRENT.with(|current| current.replace(before));
+        drop(ended);
     }
 }
 
@@ -118,8 +120,14 @@ impl Shell {
                 return Err(super::Error::NestedRun);
             }
             *current = Some(self.clone());
-            Ok(Entered(()))
+            Ok(Entered(None))
         })
+    }
+
+    /// Makes this the run of the thread also inside another run: for its end alone, when nothing
+    /// runs but destructors.
+    pub(crate) fn enter_to_end(self: &Rc<Shell>) -> Entered {
+        Entered(CURRENT.with(|current| current.replace(Some(self.clone()))))
     }
 
     pub(crate) fn is_current(self: &Rc<Shell>) -> bool {

@@ -208,7 +208,7 @@ impl Core {
         done.into_iter().flat_map(|future| self.take_wakers(future)).collect()
     }
 
-    fn take_wakers(&mut self, future: FutureId) -> Vec<Waker> {
+    pub(super) fn take_wakers(&mut self, future: FutureId) -> Vec<Waker> {
         let info = self.futures.get_mut(future.index());
         info.map(|info| std::mem::take(&mut info.wakers)).unwrap_or_default()
     }

@@ -4,7 +4,9 @@
 use std::task::{Context, Poll};
 
 use super::{
+    core::Core,
     error::{Cancelled, Error},
+    names::Scoped,
     record::Thing,
     scopes::ScopeId,
     shell::{Shell, try_with},
@@ -25,17 +27,24 @@ pub(crate) struct Wait {
     run: u64,
     /// The cancellation scope around it.
     scope: Option<ScopeId>,
+    /// The scope that it hears for: that one, or the one whose own await it is.
+    label: Option<ScopeId>,
 }
 
 impl Wait {
     /// Waits for a future.
     pub(crate) fn on(future: FutureId) -> Wait {
-        Wait { on: Some(future), registered: None, run: 0, scope: None }
+        Wait { on: Some(future), registered: None, run: 0, scope: None, label: None }
+    }
+
+    /// Waits for a future on behalf of a scope in which nothing else hears.
+    pub(crate) fn of_scope(future: FutureId, scope: ScopeId) -> Wait {
+        Wait { label: Some(scope), ..Wait::on(future) }
     }
 
     /// Waits for the next iteration.
     pub(crate) fn for_turn() -> Wait {
-        Wait { on: None, registered: None, run: 0, scope: None }
+        Wait { on: None, registered: None, run: 0, scope: None, label: None }
     }
 
     /// `Ok` when what is awaited is done, however it ended.
@@ -54,10 +63,13 @@ impl Wait {
             return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
         };
         if let Some((owner, since)) = self.registered.take_if(|(owner, _)| *owner != task) {
-            core.kernel.end_await(owner, self.on, since);
+            core.end_await(owner, self.on, since, self.label);
         }
         let mut since = self.registered.map(|(_, since)| since);
-        let answer = core.kernel.poll_await(task, self.on, &mut since);
+        let answer = match self.is_told(&core) {
+            true => Answer::Told(None),
+            false => core.kernel.poll_await(task, self.on, &mut since),
+        };
         let ended = match answer {
             Answer::Pending => {
                 let is_new = self.registered.is_none();
@@ -68,10 +80,14 @@ impl Wait {
                         None => core.note(Kind::Yield, Thing::None, 0),
                     }
                 }
-                drop(core);
-                if is_new {
+                if is_new && self.scope.is_none() {
                     self.scope = shell.scopes.borrow_mut().join();
+                    self.label = self.label.or(self.scope);
                 }
+                if is_new {
+                    self.enter_label(&mut core);
+                }
+                drop(core);
                 self.keep_waker(shell, is_new, context);
                 return Poll::Pending;
             }
@@ -82,11 +98,33 @@ impl Wait {
             }
         };
         if let Some((task, since)) = self.registered.take() {
-            core.kernel.end_await(task, self.on, since);
+            core.end_await(task, self.on, since, self.label);
         }
         drop(core);
         self.leave_scope(shell);
         Poll::Ready(ended)
+    }
+
+    /// How the task's table knows it.
+    fn scoped(&self) -> Option<(TaskId, Scoped)> {
+        let ((task, since), scope) = (self.registered?, self.label?);
+        Some((task, Scoped { on: self.on, since, scope, told: false }))
+    }
+
+    fn enter_label(&self, core: &mut Core) {
+        if let Some((task, scoped)) = self.scoped()
+            && let Some(info) = core.tasks.get_mut(task.index())
+        {
+            info.scoped.push(scoped);
+        }
+    }
+
+    /// Was its scope cancelled by its own timeout, and what is awaited refused it?
+    fn is_told(&self, core: &Core) -> bool {
+        self.scoped().is_some_and(|(task, scoped)| {
+            let told = Scoped { told: true, ..scoped };
+            core.tasks.get(task.index()).is_some_and(|info| info.scoped.contains(&told))
+        })
     }
 
     /// The kernel wakes the task. A future in between (`FuturesUnordered`) wants its own waker
@@ -129,7 +167,28 @@ impl Wait {
         }
         self.leave_scope(shell);
         if let Some((task, since)) = self.registered.take() {
-            shell.core.borrow_mut().kernel.end_await(task, self.on, since);
+            shell.core.borrow_mut().end_await(task, self.on, since, self.label);
+        }
+    }
+}
+
+impl Core {
+    /// An await is answered, or dropped.
+    fn end_await(
+        &mut self,
+        task: TaskId,
+        on: Option<FutureId>,
+        since: u32,
+        label: Option<ScopeId>,
+    ) {
+        self.kernel.end_await(task, on, since);
+        if let Some(scope) = label
+            && let Some(info) = self.tasks.get_mut(task.index())
+        {
+            let is_it = |s: &Scoped| (s.on, s.since, s.scope) == (on, since, scope);
+            if let Some(at) = info.scoped.iter().position(is_it) {
+                info.scoped.remove(at);
+            }
         }
     }
 }

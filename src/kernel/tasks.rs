@@ -178,6 +178,18 @@ impl Kernel {
         self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
     }
 
+    /// How many awaits the task has, `sleep(0)` included.
+    pub fn await_count(&self, task: TaskId) -> usize {
+        self.tasks.get(task.0).map_or(0, |task| task.awaits.len())
+    }
+
+    /// Counts a request to cancel a part of the task, which the caller tells itself.
+    pub fn count_cancel(&mut self, task: TaskId) {
+        if let Some(entry) = self.tasks.get_mut(task.0) {
+            entry.cancels += 1;
+        }
+    }
+
     /// The futures that the task waits for.
     pub fn awaits(&self, task: TaskId) -> impl Iterator<Item = FutureId> + '_ {
         self.tasks.get(task.0).into_iter().flat_map(|task| task.awaits.iter().filter_map(|a| a.on))

@@ -296,7 +296,7 @@ impl Runner {
         // What is stuck now is in the report's failure already, or nobody's business.
         let _ = self.close();
         self.stage = Stage::Finished;
-        let entered = self.shell.enter();
+        let entered = self.shell.enter_to_end();
         let report = self.shell.finish(self.plan.take());
         drop(entered);
         report

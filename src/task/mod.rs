@@ -9,7 +9,7 @@ mod task;
 pub use future::{CallbackId, Future, State};
 pub(crate) use future::{ErrorType, Slot};
 pub use outcome::{IsNever, IsPlain, IsResult, Outcome, Plain, Raise, Ret, ViaDyn, ViaStd};
-pub(crate) use scope::scope;
 pub use scope::{Foreign, foreign};
+pub(crate) use scope::{ScopePlace, known_scope, scope};
 pub use task::{Task, spawn, spawn_named, spawn_plain};
 pub(crate) use task::{ensure, spawn_at};

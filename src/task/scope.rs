@@ -4,6 +4,7 @@
 //! cannot be told; the innermost scope around it drops it and gives `Err(Cancelled)` in its place.
 
 use std::{
+    cell::Cell,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -17,22 +18,22 @@ pub(crate) struct Scope<F> {
     place: Option<Place>,
     /// Set while nothing inside hears cancellations: what a cancellation then hits.
     own: Option<(RawFuture, Wait)>,
+    /// Where to say which scope it is, and which is around it.
+    known_as: Option<Rc<Cell<Option<ScopePlace>>>>,
 }
 
-/// The scope in its run, and in the scope around it.
+/// A scope, and the scope around it.
+pub(crate) type ScopePlace = (ScopeId, Option<ScopeId>);
+
+/// The scope in its run.
 struct Place {
     shell: Rc<Shell>,
     id: ScopeId,
-    outer: Option<ScopeId>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut scopes = self.shell.scopes.borrow_mut();
-        scopes.close(self.id);
-        if let Some(outer) = self.outer {
-            scopes.leave(outer);
-        }
+        self.shell.scopes.borrow_mut().close(self.id);
     }
 }
 
@@ -46,7 +47,15 @@ impl Drop for Inside<'_> {
 }
 
 pub(crate) fn scope<F: Future>(future: F) -> Scope<F> {
-    Scope { inner: Some(Box::pin(future)), place: None, own: None }
+    Scope { inner: Some(Box::pin(future)), place: None, own: None, known_as: None }
+}
+
+/// A scope that says which it is, from its first poll on.
+pub(crate) fn known_scope<F: Future>(
+    future: F,
+    known_as: Rc<Cell<Option<ScopePlace>>>,
+) -> Scope<F> {
+    Scope { known_as: Some(known_as), ..scope(future) }
 }
 
 impl<F> Unpin for Scope<F> {}
@@ -67,10 +76,11 @@ impl<F: Future> Future for Scope<F> {
             let Some(shell) = try_with(Rc::clone) else {
                 return Poll::Ready(Err(Error::NoRunningLoop));
             };
-            let mut scopes = shell.scopes.borrow_mut();
-            let (id, outer) = (scopes.open(), scopes.join());
-            drop(scopes);
-            this.place = Some(Place { shell, id, outer });
+            let (id, outer) = shell.scopes.borrow_mut().open();
+            if let Some(known_as) = &this.known_as {
+                known_as.set(Some((id, outer)));
+            }
+            this.place = Some(Place { shell, id });
             return self.poll(context);
         };
         place.shell.scopes.borrow_mut().push(place.id);
@@ -89,7 +99,7 @@ impl<F: Future> Future for Scope<F> {
                     this.own = None;
                 } else if this.own.is_none() {
                     let raw = RawFuture::new("a foreign future")?;
-                    let mut wait = Wait::on(raw.id());
+                    let mut wait = Wait::of_scope(raw.id(), place.id);
                     let registered = wait.poll(context);
                     debug_assert!(registered.is_pending(), "a new future is pending");
                     this.own = Some((raw, wait));

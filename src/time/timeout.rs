@@ -3,14 +3,17 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::poll_fn,
+    pin::pin,
     rc::Rc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use super::{Instant, call_at, now};
 use crate::{
     exec::{Error, Handle, TaskRef, call_soon, current_task},
-    task::{Outcome, scope},
+    task::{Outcome, ScopePlace, known_scope},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +54,12 @@ struct Inner {
     stage: Cell<Stage>,
     when: Cell<Option<Instant>>,
     handle: RefCell<Option<Handle>>,
-    /// The task that runs the body, and its count of requests at the start.
+    /// The task that runs the body, and its count of requests when it began to.
     task: Cell<Option<(TaskRef, u32)>>,
+    /// The body's scope, from its first poll on.
+    place: Rc<Cell<Option<ScopePlace>>>,
+    /// The waker of the last poll: wakes whoever runs the body if that is another task by then.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Timeout {
@@ -64,6 +71,8 @@ impl Timeout {
                 when: Cell::new(when),
                 handle: RefCell::new(None),
                 task: Cell::new(None),
+                place: Rc::default(),
+                waker: RefCell::new(None),
             }),
         }
     }
@@ -101,8 +110,9 @@ impl Timeout {
         Ok(())
     }
 
-    /// Runs the body under the deadline, once. When it passes the task is cancelled; if that
-    /// cancellation, and no other, leaves the body, it becomes [`Error::TimedOut`]. As
+    /// Runs the body under the deadline, once. When it passes, what the body awaits is cancelled;
+    /// if that cancellation, and no other, leaves the body, it becomes [`Error::TimedOut`]. What
+    /// the task awaits beside the body (`join!`) goes on. As
     /// `async with asyncio.timeout_at(when): ...`.
     ///
     /// # Errors
@@ -116,10 +126,15 @@ impl Timeout {
         F: Future<Output: Outcome<M>>,
     {
         let entered = self.enter()?;
-        let result = scope(body).await;
-        let result = match result {
-            Ok(output) => output.into_result(),
-            Err(error) => Err(error.into()),
+        let mut body = pin!(known_scope(body, self.inner.place.clone()));
+        let polled = poll_fn(|context| match self.is_left_behind(context) {
+            true => Poll::Ready(None),
+            false => body.as_mut().poll(context).map(Some),
+        });
+        let result = match polled.await {
+            None => return Err(Error::TimedOut.into()),
+            Some(Ok(output)) => output.into_result(),
+            Some(Err(error)) => Err(error.into()),
         };
         let is_ours = entered.exit();
         match result {
@@ -148,9 +163,43 @@ impl Timeout {
             return;
         }
         let (task, _) = self.inner.task.get().expect("an entered timeout has a task");
-        task.cancel();
+        match self.inner.place.get() {
+            Some((scope, _)) => task.expire(scope),
+            None => drop(task.cancel()),
+        }
         self.inner.stage.set(Stage::Expiring);
         self.inner.handle.take();
+        let waker = self.inner.waker.take();
+        if let Some(waker) = waker.filter(|_| task.is_done()) {
+            waker.wake();
+        }
+    }
+
+    /// The body may be polled by another task than before (a shared future): it is that task's
+    /// from here on. Has the deadline passed while it was the other's?
+    fn is_left_behind(&self, context: &Context<'_>) -> bool {
+        let Some(me) = current_task() else { return false };
+        let (task, before) = self.inner.task.get().expect("an entered timeout has a task");
+        let old = self.inner.waker.replace(Some(context.waker().clone()));
+        drop(old);
+        if task == me {
+            return false;
+        }
+        let expired = self.inner.stage.get() == Stage::Expiring;
+        if expired {
+            self.take_back(task, before);
+            self.inner.stage.set(Stage::Expired);
+        }
+        self.inner.task.set(Some((me, me.cancelling())));
+        expired
+    }
+
+    /// Takes the timeout's own request back. Says whether it was the only one.
+    fn take_back(&self, task: TaskRef, before: u32) -> bool {
+        match self.inner.place.get() {
+            Some((scope, outer)) => task.end_expiry(scope, outer) <= before,
+            None => task.uncancel() <= before,
+        }
     }
 
     fn disarm(&self) {
@@ -161,24 +210,35 @@ impl Timeout {
     }
 }
 
-/// The body runs. Dropped before its exit, the timeout leaves no timer behind.
+/// The body runs. Dropped before its exit, the timeout leaves no timer and no request behind.
 struct Entered<'a>(&'a Timeout);
 
 impl Entered<'_> {
-    /// Takes the timeout's own request back. Says whether it was the only one.
+    /// Ends the timeout. Says whether it has expired, and nothing else has cancelled the body.
     fn exit(self) -> bool {
         let inner = &self.0.inner;
-        let expiring = inner.stage.get() == Stage::Expiring;
         let (task, before) = inner.task.get().expect("an entered timeout has a task");
-        expiring && task.uncancel() <= before
+        let expired = inner.stage.get() == Stage::Expiring;
+        if expired {
+            inner.stage.set(Stage::Expired);
+        }
+        expired && self.0.take_back(task, before)
     }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.disarm();
-        let stage = &self.0.inner.stage;
-        stage.set(if stage.get() == Stage::Expiring { Stage::Expired } else { Stage::Exited });
+        let inner = &self.0.inner;
+        match inner.stage.get() {
+            Stage::Entered => inner.stage.set(Stage::Exited),
+            Stage::Expiring => {
+                inner.stage.set(Stage::Expired);
+                let (task, before) = inner.task.get().expect("an entered timeout has a task");
+                self.0.take_back(task, before);
+            }
+            _ => {}
+        }
     }
 }
 

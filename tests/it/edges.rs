@@ -11,8 +11,9 @@ use std::{
 
 use futures::{FutureExt, future::select};
 use seedloop::{
-    Check, Condition, Config, ContextVar, Error, FailureKind, Future, Report, Runner, Sleep,
-    TaskRef, call_later, call_soon, current_task, log, run, sleep, spawn, spawn_named, yield_now,
+    Check, Condition, Config, ContextVar, Error, Event, FailureKind, Future, Report, Runner, Sleep,
+    TaskRef, all_tasks, call_later, call_soon, current_task, log, now, run, sleep, spawn,
+    spawn_named, timeout, yield_now,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -275,4 +276,100 @@ fn a_stale_wake_is_in_the_trace() {
     let trace = runner.finish().trace.to_string();
     assert!(trace.contains("wakes waiting by an old waker: ignored"), "{trace}");
     assert!(trace.contains("waits for something foreign"), "{trace}");
+}
+
+#[test]
+fn timeouts_beside_each_other_do_not_cancel_each_other() {
+    run(async {
+        let nap = |n| async move { sleep(seconds(n)).await };
+        let (one, two, three) = futures::join!(
+            timeout(seconds(2), nap(9)),
+            sleep(seconds(5)),
+            timeout(seconds(9), nap(4)),
+        );
+        assert!(matches!(one, Err(Error::TimedOut)));
+        assert!(two.is_ok() && three.is_ok());
+        assert_eq!(now().as_millis(), 5_000);
+        // Both deadlines at once, and a third around them.
+        let both =
+            async { futures::join!(timeout(seconds(2), nap(9)), timeout(seconds(2), nap(9))) };
+        let (one, two) = timeout(seconds(3), async { Ok::<_, Error>(both.await) }).await?;
+        assert!(matches!((one, two), (Err(Error::TimedOut), Err(Error::TimedOut))));
+        // A value that is there at the deadline is lost in its own scope only.
+        let event = Event::new();
+        call_later(seconds(2), {
+            let event = event.clone();
+            move || event.set()
+        });
+        let (inside, beside) = futures::join!(timeout(seconds(2), event.wait()), event.wait());
+        assert!(matches!(inside, Err(Error::TimedOut)), "{inside:?}");
+        assert!(beside.is_ok());
+        assert_eq!(current_task().unwrap().cancelling(), 0);
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_timeout_that_moves_to_another_task_ends_there() {
+    run(async {
+        let pending = || async {
+            let never: Future<()> = Future::new();
+            timeout(seconds(2), never).await.is_err()
+        };
+        let shared = pending().boxed_local().shared();
+        let other = shared.clone();
+        let first = spawn(async move {
+            select(other, pin!(sleep(seconds(1)))).await;
+            sleep(seconds(10)).await
+        });
+        let second = spawn(shared);
+        assert!(second.await?);
+        assert_eq!(now().as_millis(), 2_000);
+        first.await?;
+        let shared = pending().boxed_local().shared();
+        let first = spawn(shared.clone());
+        yield_now().await?;
+        let second = spawn(shared);
+        yield_now().await?;
+        first.abort();
+        assert!(second.await?);
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_timeout_that_is_dropped_as_it_fires_leaves_no_request() {
+    run(async {
+        let event = Event::new();
+        call_later(seconds(1), {
+            let event = event.clone();
+            move || event.set()
+        });
+        let slow = Box::pin(timeout(seconds(1), sleep(seconds(9))));
+        let quick = Box::pin(async move { event.wait().await });
+        drop(select(quick, slow).await);
+        assert_eq!(current_task().unwrap().cancelling(), 0);
+        yield_now().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_run_that_ends_inside_another_is_dropped_by_itself() {
+    let mut inner = Runner::new(Config::default());
+    let late = OnDrop(|| drop(spawn_named("alien", async {})));
+    inner
+        .run(async move {
+            call_later(seconds(9), move || drop(late));
+        })
+        .unwrap();
+    run(async move {
+        drop(inner);
+        let names: Vec<String> = all_tasks().into_iter().map(TaskRef::name).collect();
+        assert_eq!(names, ["main"]);
+        yield_now().await
+    })
+    .unwrap();
 }
