@@ -16,7 +16,7 @@ use crate::{
         raw::RawFuture,
     },
     kernel::State,
-    task::{Outcome, Raise, Task, scope, spawn_at},
+    task::{Outcome, Raise, ScopePlace, Task, known_scope, scope, spawn_at},
 };
 
 /// How a task group failed. As `ExceptionGroup`, or the cancellation of the group's own task.
@@ -80,6 +80,8 @@ struct Inner<E> {
     stage: Cell<Stage>,
     aborting: Cell<bool>,
     parent: Cell<Option<TaskRef>>,
+    /// The scope of body and exit, from their first poll on.
+    place: Rc<Cell<Option<ScopePlace>>>,
     /// The group has cancelled its parent, and takes that back at the exit.
     parent_cancelled: Cell<bool>,
     /// The children that are not done, in order of creation.
@@ -115,6 +117,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
             stage: Cell::new(Stage::Created),
             aborting: Cell::new(false),
             parent: Cell::new(None),
+            place: Rc::default(),
             parent_cancelled: Cell::new(false),
             children: RefCell::default(),
             errors: RefCell::default(),
@@ -201,7 +204,10 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         if !inner.aborting.get() && !inner.parent_cancelled.get() {
             self.abort();
             inner.parent_cancelled.set(true);
-            parent.cancel();
+            match inner.place.get() {
+                Some((scope, _)) => parent.expire(scope),
+                None => drop(parent.cancel()),
+            }
         }
     }
 
@@ -225,6 +231,18 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         E: Raise<M>,
     {
         let _inside = self.enter()?;
+        match known_scope(self.run_inside(body), self.0.place.clone()).await {
+            Ok(result) => result,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The body, then the exit.
+    async fn run_inside<F, T, M>(&self, body: F) -> Result<T, GroupError<E>>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Raise<M>,
+    {
         let result = match scope(body).await {
             Ok(result) => result,
             Err(error) => Err(error.into()),
@@ -270,6 +288,15 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         Ok(cancelled)
     }
 
+    /// Takes the group's own request back. Gives the requests that are left.
+    fn take_back(&self, parent: TaskRef) -> u32 {
+        self.0.parent_cancelled.set(false);
+        match self.0.place.get() {
+            Some((scope, outer)) => parent.end_expiry(scope, outer),
+            None => parent.uncancel(),
+        }
+    }
+
     fn exit<T, M>(
         &self,
         result: Result<T, E>,
@@ -279,7 +306,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         E: Raise<M>,
     {
         let parent = self.0.parent.get().expect("an entered group has a parent");
-        if self.0.parent_cancelled.get() && parent.uncancel() == 0 {
+        if self.0.parent_cancelled.get() && self.take_back(parent) == 0 {
             cancelled = None;
         }
         let mut errors = self.0.errors.take();
@@ -316,6 +343,11 @@ struct Inside<'a, E: From<Error> + Clone + 'static>(&'a TaskGroup<E>);
 impl<E: From<Error> + Clone + 'static> Drop for Inside<'_, E> {
     fn drop(&mut self) {
         self.0.0.stage.set(Stage::Exiting);
+        if self.0.0.parent_cancelled.get()
+            && let Some(parent) = self.0.0.parent.get()
+        {
+            self.0.take_back(parent);
+        }
         if !self.0.0.children.borrow().is_empty() {
             self.0.abort();
         }

@@ -11,9 +11,9 @@ use std::{
 
 use futures::{FutureExt, future::select};
 use seedloop::{
-    Check, Condition, Config, ContextVar, Error, Event, FailureKind, Future, Report, Runner, Sleep,
-    TaskRef, all_tasks, call_later, call_soon, current_task, log, now, run, sleep, spawn,
-    spawn_named, timeout, yield_now,
+    Check, Condition, Config, ContextVar, Error, Event, FailureKind, Future, GroupError, Report,
+    Runner, Sleep, TaskRef, all_tasks, call_later, call_soon, current_task, log, now, run, sleep,
+    spawn, spawn_named, task_group, timeout, yield_now,
 };
 
 fn seconds(n: u64) -> Duration {
@@ -369,6 +369,22 @@ fn a_run_that_ends_inside_another_is_dropped_by_itself() {
         drop(inner);
         let names: Vec<String> = all_tasks().into_iter().map(TaskRef::name).collect();
         assert_eq!(names, ["main"]);
+        yield_now().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_group_that_fails_does_not_cancel_what_stands_beside_it() {
+    run(async {
+        let fails = task_group(async |group| {
+            group.spawn(async { Err::<(), Error>(Error::QueueFull) })?;
+            sleep(seconds(9)).await
+        });
+        let (failed, beside) = futures::join!(fails, sleep(seconds(2)));
+        assert!(matches!(failed, Err(GroupError::Errors(errors)) if errors.len() == 1));
+        assert!(beside.is_ok());
+        assert_eq!(current_task().unwrap().cancelling(), 0);
         yield_now().await
     })
     .unwrap();
