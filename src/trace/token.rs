@@ -10,7 +10,7 @@
 //!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
 //!            ; i, m, z: the limits on iterations, steps, steps per instant
 //! checks   = steps "." *hexdigit                                 ; 4 bits of the digest each
-//!            ; 1, 2, 4 ... steps, so that there are at most 31
+//!            ; 1, 2, 4 ... steps, so that there are at most 63
 //! digest   = 8 hexdigit                                          ; the first 32 bits at the end
 //! ```
 //!
@@ -21,7 +21,7 @@ use std::{fmt, fmt::Write, num::ParseIntError, str::FromStr};
 use super::Digest;
 
 /// More checked steps than this are thinned to every second one.
-const CHECKS_MAX: usize = 32;
+const CHECKS_MAX: usize = 64;
 
 /// One line that replays a run anywhere: what to choose, under which settings, and what must
 /// come out.
