@@ -27,24 +27,24 @@ pub(crate) struct Wait {
     run: u64,
     /// The cancellation scope around it.
     scope: Option<ScopeId>,
-    /// The scope that it hears for: that one, or the one whose own await it is.
-    label: Option<ScopeId>,
+    /// The scope whose own await it is.
+    own_of: Option<ScopeId>,
 }
 
 impl Wait {
     /// Waits for a future.
     pub(crate) fn on(future: FutureId) -> Wait {
-        Wait { on: Some(future), registered: None, run: 0, scope: None, label: None }
+        Wait { on: Some(future), registered: None, run: 0, scope: None, own_of: None }
     }
 
     /// Waits for a future on behalf of a scope in which nothing else hears.
     pub(crate) fn of_scope(future: FutureId, scope: ScopeId) -> Wait {
-        Wait { label: Some(scope), ..Wait::on(future) }
+        Wait { own_of: Some(scope), ..Wait::on(future) }
     }
 
     /// Waits for the next iteration.
     pub(crate) fn for_turn() -> Wait {
-        Wait { on: None, registered: None, run: 0, scope: None, label: None }
+        Wait { on: None, registered: None, run: 0, scope: None, own_of: None }
     }
 
     /// `Ok` when what is awaited is done, however it ended.
@@ -63,7 +63,7 @@ impl Wait {
             return Poll::Ready(Err(Error::Misuse("awaits belong in a task: use spawn")));
         };
         if let Some((owner, since)) = self.registered.take_if(|(owner, _)| *owner != task) {
-            core.end_await(owner, self.on, since, self.label);
+            core.end_await(owner, self.on, since, self.label());
         }
         let mut since = self.registered.map(|(_, since)| since);
         let answer = match self.is_told(&core) {
@@ -82,7 +82,6 @@ impl Wait {
                 }
                 if is_new && self.scope.is_none() {
                     self.scope = shell.scopes.borrow_mut().join();
-                    self.label = self.label.or(self.scope);
                 }
                 if is_new {
                     self.enter_label(&mut core);
@@ -98,16 +97,21 @@ impl Wait {
             }
         };
         if let Some((task, since)) = self.registered.take() {
-            core.end_await(task, self.on, since, self.label);
+            core.end_await(task, self.on, since, self.label());
         }
         drop(core);
         self.leave_scope(shell);
         Poll::Ready(ended)
     }
 
+    /// The scope that it hears for.
+    fn label(&self) -> Option<ScopeId> {
+        self.own_of.or(self.scope)
+    }
+
     /// How the task's table knows it.
     fn scoped(&self) -> Option<(TaskId, Scoped)> {
-        let ((task, since), scope) = (self.registered?, self.label?);
+        let ((task, since), scope) = (self.registered?, self.label()?);
         Some((task, Scoped { on: self.on, since, scope, told: false }))
     }
 
@@ -165,10 +169,10 @@ impl Wait {
         if self.run != shell.serial.get() {
             return;
         }
-        self.leave_scope(shell);
         if let Some((task, since)) = self.registered.take() {
-            shell.core.borrow_mut().end_await(task, self.on, since, self.label);
+            shell.core.borrow_mut().end_await(task, self.on, since, self.label());
         }
+        self.leave_scope(shell);
     }
 }
 

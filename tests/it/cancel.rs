@@ -3,10 +3,10 @@
 use std::{cell::Cell, future::poll_fn, pin::pin, rc::Rc, time::Duration};
 
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     channel::{mpsc, oneshot},
     future::{Either, select},
-    join,
+    join, select_biased,
     stream::FuturesUnordered,
 };
 use seedloop::{
@@ -267,7 +267,7 @@ fn futurelock_cancelled_at_every_point_leaves_the_lock_free() {
 }
 
 #[test]
-fn join_and_select_cancelled_at_every_point_end() {
+fn join_of_own_and_foreign_cancelled_at_every_point_ends() {
     let program = || async {
         let (sender, receiver) = oneshot::channel();
         let late = spawn(async move {
@@ -276,12 +276,56 @@ fn join_and_select_cancelled_at_every_point_end() {
             Ok::<(), Error>(())
         });
         let (own, foreign) = join!(sleep(SECOND), foreign(receiver));
-        let (timer, nap) = (pin!(sleep(SECOND)), pin!(sleep(3 * SECOND)));
-        let selected = select(timer, nap).await.factor_first().0;
         own?;
         foreign?.ok();
-        selected?;
+        yield_now().await?;
+        sleep(SECOND).await?;
         late.await
+    };
+    at_every_point(program, |task| assert!(!task.is_failed(), "only cancelled or finished"));
+}
+
+#[test]
+fn select_of_own_and_foreign_cancelled_at_every_point_ends() {
+    let program = || async {
+        let (sender, mut messages) = mpsc::unbounded();
+        let sends = spawn(async move {
+            for n in 1..=3 {
+                sleep(SECOND).await?;
+                sender.unbounded_send(n).unwrap();
+            }
+            Ok::<(), Error>(())
+        });
+        let mut got = Vec::new();
+        let mut deadline = pin!(sleep(10 * SECOND).fuse());
+        loop {
+            select_biased! {
+                told = deadline => return told,
+                message = messages.next() => match message {
+                    Some(n) => got.push(n),
+                    None => break,
+                },
+            }
+        }
+        assert_eq!(got, [1, 2, 3]);
+        sends.await
+    };
+    at_every_point(program, |task| assert!(!task.is_failed(), "only cancelled or finished"));
+}
+
+#[test]
+fn timeouts_of_foreign_futures_cancelled_at_every_point_end() {
+    let program = || async {
+        for n in 1..=4 {
+            let (sender, receiver) = oneshot::channel::<u32>();
+            let late = timeout(n * SECOND, foreign(receiver)).await;
+            assert!(sender.is_canceled(), "dropped, by the deadline or by the cancel");
+            match late {
+                Err(Error::TimedOut) => {}
+                other => return other.map(drop),
+            }
+        }
+        Ok(())
     };
     at_every_point(program, |task| assert!(!task.is_failed(), "only cancelled or finished"));
 }
