@@ -129,7 +129,7 @@ Definition apply (m : machine) (o : op) : option (machine * answer) :=
          let r := match e with EntryEnded => None | _ => Some t end in
          Some (Machine k None r, AEntry e))
   | OEndStep t e =>
-      when (is_running t m) (Some (Machine (end_step t e k) None None, AUnit))
+      when (is_running t m) (Some (Machine (end_step t e k) (taken m) None, AUnit))
   | OPollAwait t on since =>
       when (is_running t m)
         (let '(k, (a, s)) := poll_await t on since k in same m (k, AAwait a s))

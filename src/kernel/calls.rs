@@ -25,8 +25,8 @@ pub enum Action {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Call {
-    action: Action,
-    place: Place,
+    pub(super) action: Action,
+    pub(super) place: Place,
 }
 
 /// Where a callback waits. A callback that has run or was dropped is no longer in the slab.

@@ -54,11 +54,11 @@ pub(super) struct Future {
     /// A cancel has been passed on to at least one child.
     pub(super) cancel_requested: bool,
     /// The message of the cancel that ended it.
-    message: Message,
+    pub(super) message: Message,
     /// The message is for the first who asks: it belongs to the error that ended a task.
-    message_once: bool,
+    pub(super) message_once: bool,
     /// The shell wants to know when it is done.
-    observed: bool,
+    pub(super) observed: bool,
 }
 
 impl Future {

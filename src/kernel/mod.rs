@@ -15,6 +15,8 @@ mod slab;
 mod tasks;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "lockstep")]
+mod view;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,6 +26,8 @@ pub use futures::{FutureId, OnCancel, State};
 use ready::Ready;
 pub(crate) use slab::{Key, Slab};
 pub use tasks::{Answer, End, Entry, Exit, TaskId};
+#[cfg(feature = "lockstep")]
+pub use view::{CallPlace, CallView, FutureView, TaskView, View};
 
 /// The message of a cancellation, as in `task.cancel(msg)`.
 pub type Message = Option<Arc<str>>;

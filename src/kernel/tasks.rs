@@ -64,12 +64,12 @@ pub(super) struct Task {
     /// Its place in the order of creation.
     pub(super) born: u64,
     /// The steps begun so far.
-    step: u32,
+    pub(super) step: u32,
     /// Its next step stands among the ready handles.
     pub(super) queued: bool,
     pub(super) running: bool,
     pub(super) ended: bool,
-    aborted: bool,
+    pub(super) aborted: bool,
     /// What its body waits for: registered by a poll of that await, taken back when the await
     /// is answered or dropped.
     pub(super) awaits: Vec<Await>,
@@ -78,9 +78,9 @@ pub(super) struct Task {
     /// and is about to be done.
     pub(super) must_cancel: Option<Message>,
     /// The cancellation that is delivered in this step, to every await registered before it.
-    told: Option<Message>,
+    pub(super) told: Option<Message>,
     /// An await has taken it.
-    told_taken: bool,
+    pub(super) told_taken: bool,
     /// `cancelling()`: the requests so far less the `uncancel`s.
     pub(super) cancels: u32,
     /// A cancel is on its way down from here: one that comes back, round a cycle of awaits, is
@@ -93,7 +93,7 @@ pub(super) struct Task {
 pub(super) struct Await {
     pub(super) on: Option<FutureId>,
     /// The step in which it was registered.
-    since: u32,
+    pub(super) since: u32,
 }
 
 impl Task {
@@ -315,17 +315,23 @@ impl Kernel {
         }
     }
 
-    /// An await is answered, or dropped.
+    /// An await is answered, or dropped, perhaps by somebody else. A parked request that it was
+    /// to deliver is told at the next step.
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return;
         };
         let gone = Await { on, since };
-        if let Some(at) = entry.awaits.iter().position(|&a| a == gone) {
-            entry.awaits.remove(at);
-            if let Some(future) = on {
-                self.remove_wake(future, task);
-            }
+        let Some(at) = entry.awaits.iter().position(|&a| a == gone) else {
+            return;
+        };
+        entry.awaits.remove(at);
+        let is_asked = entry.must_cancel.is_some() && !entry.running;
+        if let Some(future) = on {
+            self.remove_wake(future, task);
+        }
+        if is_asked {
+            self.wake(task);
         }
     }
 
