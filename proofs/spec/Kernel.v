@@ -11,9 +11,9 @@ Open Scope nat_scope.
 
 (** * Words *)
 
-Definition task_id := nat.
-Definition future_id := nat.
-Definition call_id := nat.
+Notation task_id := nat (only parsing).
+Notation future_id := nat (only parsing).
+Notation call_id := nat (only parsing).
 (** The text of [task.cancel(msg)], numbered. *)
 Definition message := option nat.
 (** Nanoseconds of virtual time. *)

@@ -95,6 +95,10 @@ Definition older (rule : on_cancel) k : bool :=
   | Children fs => forallb (fun f => f <? next_future k) fs
   end.
 
+(** What a callback resolves is there, and is no task's. *)
+Definition may_resolve (a : action) k : bool :=
+  match a with Closure => true | Resolve f => knows_future f k && is_plain f k end.
+
 (** Who acts does not change. *)
 Definition same m (c : kernel * answer) : option (machine * answer) :=
   Some (Machine (fst c) (taken m) (running m), snd c).
@@ -152,8 +156,9 @@ Definition apply (m : machine) (o : op) : option (machine * answer) :=
   | OObserve f => plain m (observe f k)
   | OTakeObserved => let (k, fs) := take_observed k in same m (k, AFutures fs)
   | OTakeMessage f => let (k, msg) := take_message f k in same m (k, AMessage msg)
-  | OCallSoon a => let (k, c) := call_soon a k in same m (k, ACall c)
-  | OArm d a => let (k, c) := arm d a k in same m (k, ACall c)
+  | OCallSoon a =>
+      when (may_resolve a k) (let (k, c) := call_soon a k in same m (k, ACall c))
+  | OArm d a => when (may_resolve a k) (let (k, c) := arm d a k in same m (k, ACall c))
   | OCancelCall c =>
       when (match find c (calls k) with
             | Some x => match c_place x with OnDone => false | _ => true end

@@ -208,7 +208,7 @@ Lemma handles_refuse path m l : forall c, Handles tk [] (fst c) ->
   Handles tk [] (fst (fold_left (refuse_or cf path m) l c)).
 Proof.
   induction l as [|on l IHl]; simpl; auto. intros [k b] H. apply IHl. unfold refuse_or.
-  destruct on; auto. destruct (cf path m k f) eqn:E. simpl.
+  destruct on as [f|]; auto. destruct (cf path m k f) eqn:E. simpl.
   specialize (IH path m k f H). rewrite E in IH. auto.
 Qed.
 
