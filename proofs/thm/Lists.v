@@ -107,3 +107,8 @@ Proof.
 Qed.
 
 Definition of_option {A} (x : option A) : list A := match x with Some x => [x] | None => [] end.
+
+Lemma existsb_false A (p : A -> bool) l : existsb p l = false -> forall x, In x l -> p x = false.
+Proof.
+  intros E x I. destruct (p x) eqn:P; auto. assert (existsb p l = true) by (apply existsb_exists; eauto). congruence.
+Qed.

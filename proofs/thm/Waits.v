@@ -721,6 +721,72 @@ Proof.
       destruct (Nat.eqb_spec g f); [congruence|]. simpl. auto.
 Qed.
 
+(** A task's body has ended: it awaits nothing any more, and its future is to be settled. *)
+Lemma waits_ending t x g k : Waits None k -> find t (tasks k) = Some x -> t_ended x = false ->
+  t_future (g x) = t_future x -> t_ended (g x) = true -> t_awaits (g x) = [] ->
+  Waits (Some t) (remove_wakes t (awaited x) (in_task t g k)).
+Proof.
+  intros H E L GF GE GA. set (k2 := in_task t g k).
+  pose proof (removed_rest t (awaited x) k2) as (R1 & R2 & R3 & R4).
+  pose proof (removed_future t (awaited x) k2) as RF.
+  assert (GT : forall u, find u (tasks k2) = if t =? u then Some (g x) else find u (tasks k)).
+  { intro u. simpl. rewrite find_update. destruct (Nat.eqb_spec t u); auto. subst. rewrite E. auto. }
+  set (k3 := remove_wakes t (awaited x) k2) in *. clearbody k3.
+  assert (AN : awaited (g x) = []) by (unfold awaited; rewrite GA; auto).
+  destruct H. constructor; rewrite ?R1, ?R2, ?R3, ?R4.
+  - intros u z F. rewrite GT in F. destruct (Nat.eqb_spec t u); [subst|]; eauto.
+  - intros u z F. specialize (RF u). change (futures k2) with (futures k) in RF. rewrite F in RF.
+    destruct (find u (futures k)) eqn:Q; [eauto|contradiction].
+  - intros u z F P. specialize (RF u). change (futures k2) with (futures k) in RF. rewrite F in RF.
+    destruct (find u (futures k)) as [y|] eqn:Q; [|contradiction].
+    destruct RF as (A & _ & C & _). rewrite A in P. apply C. eauto.
+  - intros v u z F P. specialize (RF u). change (futures k2) with (futures k) in RF. rewrite F in RF.
+    destruct (find u (futures k)) as [y|] eqn:Q; [|contradiction].
+    destruct RF as (A & _ & _ & C & B). rewrite A in P. unfold waits. rewrite R1, GT.
+    destruct (Nat.eqb_spec t v).
+    + subst v. rewrite B, (w_count0 t u y Q P), AN. unfold waits. rewrite E. simpl. lia.
+    + rewrite C by auto. rewrite (w_count0 v u y Q P). auto.
+  - intros u z F P. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; auto|eauto].
+  - intros u z f F I. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; rewrite AN in I; destruct I|].
+    exact (w_known0 _ _ _ F I).
+  - intros u z F. rewrite GT in F.
+    assert (exists z', find u (tasks k) = Some z' /\ t_future z = t_future z' /\
+      (t <> u -> t_ended z = t_ended z')) as (z' & F' & -> & N).
+    { destruct (Nat.eqb_spec t u); [injection F as <-; subst; exists x; split; auto; split; auto; contradiction|eauto]. }
+    destruct (w_future0 _ _ F') as (y & Ey & P1 & P2 & P3). specialize (RF (t_future z')).
+    change (futures k2) with (futures k) in RF.
+    rewrite Ey in RF. destruct (find (t_future z') (futures k3)) as [y'|]; [|contradiction].
+    destruct RF as (A & B & _). exists y'. rewrite A, B. repeat split; auto.
+    + intro D. destruct (Nat.eq_dec t u) as [Q|Q].
+      * subst. rewrite Nat.eqb_refl in F. injection F as <-. congruence.
+      * apply P2. rewrite <- N; auto.
+    + intros D P. destruct (Nat.eq_dec t u) as [Q|Q]; [congruence|]. rewrite (N Q) in D.
+      specialize (P3 D P). discriminate.
+  - intros f y u F P. specialize (RF f). change (futures k2) with (futures k) in RF. rewrite F in RF.
+    destruct (find f (futures k)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
+    rewrite B in P. destruct (w_task0 _ _ _ Q P) as (x' & Ex' & Z). rewrite GT.
+    destruct (Nat.eqb_spec t u); [|eauto]. subst u. rewrite E in Ex'. injection Ex' as <-.
+    exists (g x). split; congruence.
+  - intros f y gs F P. specialize (RF f). change (futures k2) with (futures k) in RF. rewrite F in RF.
+    destruct (find f (futures k)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
+    rewrite B in P. eauto.
+  - intros c z f F P. destruct (w_resolve0 _ _ _ F P) as [A B]. split; auto. revert B.
+    specialize (RF f). change (futures k2) with (futures k) in RF. unfold is_plain, find_future.
+    destruct (find f (futures k)), (find f (futures k3)); auto; try contradiction.
+    destruct RF as (_ & -> & _). auto.
+Qed.
+
+(** The ended task's own future is there, pending, and is settled next. *)
+Lemma ending_future t x g k y : Waits None k -> find t (tasks k) = Some x -> t_ended x = false ->
+  find (t_future x) (futures (remove_wakes t (awaited x) (in_task t g k))) = Some y ->
+  f_on_cancel y = OfTask t /\ f_state y = Pending.
+Proof.
+  intros H E L F. destruct (w_future _ _ H _ _ E) as (yt & Eyt & Oyt & Lyt & _).
+  pose proof (removed_future t (awaited x) (in_task t g k) (t_future x)) as RF.
+  change (futures (in_task t g k)) with (futures k) in RF. rewrite Eyt, F in RF.
+  destruct RF as (-> & -> & _). auto.
+Qed.
+
 Lemma waits_end_step t e k : Waits None k ->
   (forall x, find t (tasks k) = Some x -> t_ended x = false) -> Waits None (end_step t e k).
 Proof.
@@ -741,62 +807,19 @@ Proof.
     { unfold k3. destruct (asked x); auto. apply waits_tell; auto. intros. apply waits_cancel_future; auto. }
     destruct (t_aborted x); auto. eapply waits_same; [apply sw_wake|auto].
   - destruct (outcome e (asked x)) as [[s m] once] eqn:O.
-    set (g := fun _ : task => _). set (k2 := in_task t g k1).
-    pose proof (removed_rest t (awaited x) k2) as (R1 & R2 & R3 & R4).
-    pose proof (removed_future t (awaited x) k2) as RF.
-    destruct (w_future _ _ H1 _ _ E1) as (yt & Eyt & Oyt & Lyt & _).
-    assert (GT : forall u, find u (tasks k2) = if t =? u then Some (g x) else find u (tasks k1)).
-    { intro u. simpl. rewrite find_update. destruct (Nat.eqb_spec t u); auto. subst. rewrite E1. auto. }
-    change (fold_left _ (awaited x) k2) with (remove_wakes t (awaited x) k2).
-    set (k3 := remove_wakes t (awaited x) k2) in *. clearbody k3.
-    assert (H3 : Waits (Some t) k3).
-    { destruct H1. constructor; rewrite ?R1, ?R2, ?R3, ?R4.
-      - intros u z F. rewrite GT in F. destruct (Nat.eqb_spec t u); [subst|]; eauto.
-      - intros u z F. specialize (RF u). change (futures k2) with (futures k1) in RF. rewrite F in RF.
-        destruct (find u (futures k1)) eqn:Q; [eauto|contradiction].
-      - intros u z F P. specialize (RF u). change (futures k2) with (futures k1) in RF. rewrite F in RF.
-        destruct (find u (futures k1)) as [y|] eqn:Q; [|contradiction].
-        destruct RF as (A & _ & C & _). rewrite A in P. apply C. eauto.
-      - intros v u z F P. specialize (RF u). change (futures k2) with (futures k1) in RF. rewrite F in RF.
-        destruct (find u (futures k1)) as [y|] eqn:Q; [|contradiction].
-        destruct RF as (A & _ & _ & C & B). rewrite A in P. unfold waits. rewrite R1, GT.
-        destruct (Nat.eqb_spec t v).
-        + subst v. rewrite B, (w_count0 t u y Q P). unfold waits. rewrite E1. simpl. lia.
-        + rewrite C by auto. rewrite (w_count0 v u y Q P). auto.
-      - intros u z F P. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; auto|eauto].
-      - intros u z f F I. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; destruct I|].
-        exact (w_known0 _ _ _ F I).
-      - intros u z F. rewrite GT in F.
-        assert (exists z', find u (tasks k1) = Some z' /\ t_future z = t_future z' /\
-          (t <> u -> t_ended z = t_ended z')) as (z' & F' & -> & N).
-        { destruct (Nat.eqb_spec t u); [injection F as <-; subst; exists x; split; auto; split; auto; contradiction|eauto]. }
-        destruct (w_future0 _ _ F') as (y & Ey & P1 & P2 & P3). specialize (RF (t_future z')). change (futures k2) with (futures k1) in RF.
-        rewrite Ey in RF. destruct (find (t_future z') (futures k3)) as [y'|]; [|contradiction].
-        destruct RF as (A & B & _). exists y'. rewrite A, B. repeat split; auto.
-        + intro L. destruct (Nat.eq_dec t u) as [Q|Q].
-          * subst. rewrite Nat.eqb_refl in F. injection F as <-. discriminate.
-          * apply P2. rewrite <- N; auto.
-        + intros L P. destruct (Nat.eq_dec t u) as [Q|Q]; [congruence|]. rewrite (N Q) in L.
-          specialize (P3 L P). discriminate.
-      - intros f y u F P. specialize (RF f). change (futures k2) with (futures k1) in RF. rewrite F in RF.
-        destruct (find f (futures k1)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
-        rewrite B in P. destruct (w_task0 _ _ _ Q P) as (x' & Ex' & Z). rewrite GT.
-        destruct (Nat.eqb_spec t u); [|eauto]. subst u. rewrite E1 in Ex'. injection Ex' as <-. eauto.
-      - intros f y gs F P. specialize (RF f). change (futures k2) with (futures k1) in RF. rewrite F in RF.
-        destruct (find f (futures k1)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
-        rewrite B in P. eauto.
-      - intros c z f F P. destruct (w_resolve0 _ _ _ F P) as [A B]. split; auto. revert B.
-        specialize (RF f). change (futures k2) with (futures k1) in RF. unfold is_plain, find_future.
-        destruct (find f (futures k1)), (find f (futures k3)); auto; try contradiction.
-        destruct RF as (_ & -> & _). auto. }
+    set (g := fun _ : task => _).
+    change (fold_left _ (awaited x) ?k) with (remove_wakes t (awaited x) k).
     assert (S : s <> Pending) by (destruct e, (asked x); injection O as <- _ _; discriminate).
-    pose proof (RF (t_future x)) as RX. change (futures k2) with (futures k1) in RX. rewrite Eyt in RX.
-    destruct (find (t_future x) (futures k3)) as [y3|] eqn:E3; [|contradiction].
-    destruct RX as (A & B & _).
+    pose proof (waits_ending t x g k1 H1 E1 D eq_refl eq_refl eq_refl) as H3.
+    pose proof (fun y => ending_future t x g k1 y H1 E1 D) as EF.
+    pose proof (removed_rest t (awaited x) (in_task t g k1)) as (R1 & _).
     eapply waits_settle; eauto.
-    + intros u Q. injection Q as <-. right. exists y3. rewrite E3, A, B, Lyt; auto.
-    + intros y u z F P G. rewrite E3 in F. injection F as <-. rewrite B, Oyt in P. injection P as <-.
-      rewrite R1, GT, Nat.eqb_refl in G. injection G as <-. auto.
+    + intros u Q. injection Q as <-. right.
+      destruct (w_future _ _ H3 t (g x)) as (y & Ey & _).
+      { rewrite R1. simpl. rewrite find_update, Nat.eqb_refl, E1. auto. }
+      exists y. destruct (EF y Ey). auto.
+    + intros y u z F P G. destruct (EF y F) as [Q _]. rewrite Q in P. injection P as <-.
+      rewrite R1 in G. simpl in G. rewrite find_update, Nat.eqb_refl, E1 in G. injection G as <-. auto.
 Qed.
 
 (** ** Every operation *)

@@ -43,12 +43,16 @@ impl<'m> Evaluator<'m> {
 
     /// The value of an expression in the frame that begins at `frame`.
     pub(crate) fn evaluate(&mut self, expression: &'m Expression, frame: usize) -> Value {
+        if let Some(value) = self.look_up(expression, frame) {
+            return value;
+        }
         let floor = self.stack.len();
         let (mut expression, mut frame) = (expression, frame);
         let value = loop {
             let next = match expression {
-                Expression::Local(place) => Next::Value(self.stack[frame + place].clone()),
-                Expression::Constant(value) => Next::Value(value.clone()),
+                Expression::Local(_) | Expression::Field(..) | Expression::Constant(_) => {
+                    Next::Value(self.look_up(expression, frame).expect("it is there"))
+                }
                 Expression::Global(global) => Next::Value(self.model.value_of(*global)),
                 Expression::Successor(inner) => {
                     let number = self.evaluate(inner, frame).number();
@@ -96,6 +100,19 @@ impl<'m> Evaluator<'m> {
         };
         self.stack.truncate(floor);
         value
+    }
+
+    /// The value of an expression that does nothing.
+    #[inline(always)]
+    fn look_up(&self, expression: &Expression, frame: usize) -> Option<Value> {
+        match expression {
+            Expression::Local(place) => Some(self.stack[frame + place].clone()),
+            Expression::Field(place, field) => {
+                Some(self.stack[frame + place].arguments()[*field].clone())
+            }
+            Expression::Constant(value) => Some(value.clone()),
+            _ => None,
+        }
     }
 
     fn push_all(&mut self, expressions: &'m [Expression], frame: usize) {

@@ -9,6 +9,8 @@ use crate::{numbers::Builtin, value::Value};
 pub(crate) enum Expression {
     /// The value at this place of the frame.
     Local(usize),
+    /// One argument of the constructor at this place of the frame: a record's field.
+    Field(usize, usize),
     /// A top-level definition.
     Global(usize),
     /// A constructor term without variables.

@@ -313,11 +313,7 @@ impl Loader {
         }
     }
 
-    fn apply<'j>(
-        &mut self,
-        json: &'j Json,
-        scope: &mut Scope<'j>,
-    ) -> Result<Expression, String> {
+    fn apply<'j>(&mut self, json: &'j Json, scope: &mut Scope<'j>) -> Result<Expression, String> {
         let callee = &json["func"];
         if what(callee)? == "expr:global" {
             let global = self.globals.get(name(callee)?).copied();
@@ -418,7 +414,7 @@ impl Loader {
             }
             scope.truncate(before);
         }
-        Ok(Expression::Case(case.into()))
+        Ok(field(&case, scope.len()).unwrap_or(Expression::Case(case.into())))
     }
 
     /// A case that tells nothing apart.
@@ -474,6 +470,16 @@ impl Loader {
         }
         Ok((index, binds))
     }
+}
+
+/// A case that only reads a field. `depth` is the size of the frame.
+fn field(case: &Case, depth: usize) -> Option<Expression> {
+    let (Expression::Local(place), CaseKind::Data(_)) = (&case.on, case.kind) else { return None };
+    let [Some(Branch { binds, body: Expression::Local(bound) })] = &case.branches[..] else {
+        return None;
+    };
+    let field = binds.get(bound.checked_sub(depth)?)?;
+    Some(Expression::Field(*place, *field))
 }
 
 /// The names in a term that it does not bind, each once.
