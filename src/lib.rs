@@ -78,6 +78,8 @@ pub use compose::{
     AsCompleted, Awaitable, Gather, GatherEach, Gathering, GroupError, TaskGroup, Wait, Waited,
     as_completed, gather, shield, task_group, wait, wait_for,
 };
+#[cfg(feature = "lockstep")]
+pub use exec::lockstep;
 pub use exec::{
     Cancelled, Config, ContextVar, Deadlock, Divergence, Error, ExceptionContext, Handle,
     RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, busy, call_exception_handler, call_soon,

@@ -4,6 +4,7 @@
 use std::{panic::Location, sync::Arc, task::Waker};
 
 use super::{
+    Machine,
     config::Config,
     inbox::Inbox,
     names::{Context, Made, ObjectInfo, Table, TaskInfo},
@@ -12,7 +13,7 @@ use super::{
     waker::Wake,
 };
 use crate::{
-    kernel::{Action, CallId, Entry, Exit, FutureId, Handle, Kernel, OnCancel, TaskId},
+    kernel::{Action, CallId, Entry, Exit, FutureId, Handle, OnCancel, TaskId},
     sched::{ChoiceKind, Menu, Scheduler},
     trace::{Kind, Mark, Path, Pick, Settings},
 };
@@ -38,7 +39,7 @@ fn outside_path() -> Path {
 }
 
 pub(crate) struct Core {
-    pub(crate) kernel: Kernel,
+    pub(crate) kernel: Machine,
     pub(crate) tasks: Table<TaskInfo>,
     pub(crate) futures: Table<ObjectInfo>,
     pub(crate) calls: Table<ObjectInfo>,
@@ -64,7 +65,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Core {
         Core {
-            kernel: Kernel::default(),
+            kernel: Machine::default(),
             tasks: Table::default(),
             futures: Table::default(),
             calls: Table::default(),

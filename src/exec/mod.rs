@@ -8,6 +8,8 @@ mod error;
 mod expiry;
 mod handle;
 mod inbox;
+#[cfg(feature = "lockstep")]
+pub mod lockstep;
 mod names;
 mod primitives;
 pub mod raw;
@@ -20,6 +22,9 @@ mod stuck;
 mod wait;
 mod waker;
 
+/// The kernel of a run. With the feature `lockstep` it keeps a log.
+#[cfg(not(feature = "lockstep"))]
+use crate::kernel::Kernel as Machine;
 pub use config::Config;
 pub(crate) use context::NO_LOOP;
 pub use context::{
@@ -28,6 +33,8 @@ pub use context::{
 };
 pub use error::{Cancelled, Error};
 pub use handle::Handle;
+#[cfg(feature = "lockstep")]
+use lockstep::Machine;
 pub(crate) use names::{Holder, Outlet};
 pub use raw::TaskRef;
 pub use record::Divergence;

@@ -299,6 +299,8 @@ impl Runner {
         let entered = self.shell.enter_to_end();
         let report = self.shell.finish(self.plan.take());
         drop(entered);
+        #[cfg(feature = "lockstep")]
+        self.shell.show_log();
         report
     }
 
@@ -315,6 +317,8 @@ impl Runner {
                 mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
             self.shell = Shell::new(config, scheduler);
         }
+        #[cfg(feature = "lockstep")]
+        self.shell.core.borrow_mut().kernel.start(Some(plan.run));
         self.stage = Stage::Open;
         Some(plan.run)
     }

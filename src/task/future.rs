@@ -206,8 +206,9 @@ impl<T, E> Drop for Slot<T, E> {
 /// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Future<T, E = Error> {
-    pub(crate) slot: Rc<Slot<T, E>>,
+    /// Dropped before what it waits for.
     wait: Option<Wait>,
+    pub(crate) slot: Rc<Slot<T, E>>,
 }
 
 impl<T, E> Unpin for Future<T, E> {}
@@ -239,7 +240,7 @@ impl<T, E: 'static> Future<T, E> {
 
 impl<T, E> Future<T, E> {
     pub(crate) fn from_slot(slot: Rc<Slot<T, E>>) -> Future<T, E> {
-        Future { slot, wait: None }
+        Future { wait: None, slot }
     }
 
     /// As `set_result`: ends it as finished.

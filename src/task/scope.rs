@@ -16,8 +16,9 @@ use crate::exec::{Error, ScopeId, Shell, Wait, raw::RawFuture, try_with};
 pub(crate) struct Scope<F> {
     inner: Option<Pin<Box<F>>>,
     place: Option<Place>,
-    /// Set while nothing inside hears cancellations: what a cancellation then hits.
-    own: Option<(RawFuture, Wait)>,
+    /// Set while nothing inside hears cancellations: what a cancellation then hits. The await is
+    /// dropped before what it waits for.
+    own: Option<(Wait, RawFuture)>,
     /// Where to say which scope it is, and which is around it.
     known_as: Option<Rc<Cell<Option<ScopePlace>>>>,
 }
@@ -65,7 +66,7 @@ impl<F: Future> Future for Scope<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some((raw, wait)) = &mut this.own
+        if let Some((wait, raw)) = &mut this.own
             && let Poll::Ready(waited) = wait.poll(context)
         {
             let error = waited.err().unwrap_or_else(|| raw.take_cancelled().into());
@@ -102,7 +103,7 @@ impl<F: Future> Future for Scope<F> {
                     let mut wait = Wait::of_scope(raw.id(), place.id);
                     let registered = wait.poll(context);
                     debug_assert!(registered.is_pending(), "a new future is pending");
-                    this.own = Some((raw, wait));
+                    this.own = Some((wait, raw));
                 }
                 Poll::Pending
             }

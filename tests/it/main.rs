@@ -2,6 +2,8 @@
 
 mod cancel;
 mod edges;
+#[path = "../formal/every_run.rs"]
+mod every_run;
 mod handler;
 mod misuse;
 mod outcome;
