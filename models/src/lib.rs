@@ -1,9 +1,15 @@
-//! Model checks of the hand-offs between threads, by loom, over the crate's real source: the file
-//! is compiled here a second time, with loom's primitives in the place of the standard library's.
-//! Plain `cargo test` runs them.
+//! Models of seedloop's machines, over the crate's real source: its files are compiled here a
+//! second time. Plain `cargo test` runs them, and each test prints its bounds and counts.
 //!
-//! Bounds: one sender and the loop with any number of preemptions, two senders and the loop with
-//! three. Each test prints how many interleavings it ran.
+//! - `tests`: the hand-off between threads, under every interleaving (loom, whose primitives stand
+//!   in for the standard library's).
+//! - `kernel_model`: the kernel as a value, in every state that small programs can reach, beside a
+//!   plain second writing of asyncio's loop.
+//! - `sync`: the machines of locks, events, semaphores, conditions, barriers and queues, in every
+//!   state that a few tasks can reach, with any wait cancelled or dropped at any time.
+//!
+//! The last two go through the states breadth first (`explore`), so what they find is a shortest
+//! way to break a property. Seeded wrong variants show that they would find it.
 
 /// The primitives that the real source names as `super::primitives`.
 mod primitives {
@@ -16,6 +22,19 @@ mod primitives {
 #[path = "../../src/exec/inbox.rs"]
 #[allow(dead_code)]
 mod inbox;
+#[path = "../../src/kernel/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod kernel;
+#[path = "../../src/sync/machine/mod.rs"]
+#[allow(dead_code)]
+mod machine;
+
+#[cfg(test)]
+mod explore;
+#[cfg(test)]
+mod kernel_model;
+#[cfg(test)]
+mod sync;
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,12 @@
 //! `asyncio.Barrier`.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Ref, RefCell},
+    rc::Rc,
+};
 
-use super::Condition;
+use super::{Condition, machine::barrier::Machine};
 use crate::exec::Error;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Filling,
-    Draining,
-    Resetting,
-    Broken,
-}
 
 /// Lets a fixed number of tasks through together. As `asyncio.Barrier`. Clones are handles of the
 /// same barrier.
@@ -33,10 +28,7 @@ pub struct Barrier(Rc<Inner>);
 
 struct Inner {
     condition: Condition,
-    parties: usize,
-    phase: Cell<Phase>,
-    /// The tasks inside.
-    count: Cell<usize>,
+    machine: RefCell<Machine>,
 }
 
 impl Barrier {
@@ -48,12 +40,8 @@ impl Barrier {
         if parties == 0 {
             return Err(Error::InvalidValue("a barrier needs at least one party"));
         }
-        Ok(Barrier(Rc::new(Inner {
-            condition: Condition::new(),
-            parties,
-            phase: Cell::new(Phase::Filling),
-            count: Cell::new(0),
-        })))
+        let (condition, machine) = (Condition::new(), RefCell::new(Machine::new(parties)));
+        Ok(Barrier(Rc::new(Inner { condition, machine })))
     }
 
     /// As `wait()`: waits for the others; gives the index of arrival. A schedule point and a
@@ -62,21 +50,18 @@ impl Barrier {
     /// # Errors
     /// [`Error::BrokenBarrier`] if it is or gets aborted, or reset; [`Error::Cancelled`].
     pub async fn wait(&self) -> Result<usize, Error> {
-        let inner = &self.0;
-        let mut guard = inner.condition.acquire().await?;
-        let busy = || matches!(inner.phase.get(), Phase::Draining | Phase::Resetting);
-        guard.wait_for(|| !busy()).await?;
+        let mut guard = self.0.condition.acquire().await?;
+        guard.wait_for(|| !self.state().is_busy()).await?;
         if self.broken() {
             return Err(Error::BrokenBarrier);
         }
-        let index = inner.count.get();
-        let inside = Inside::enter(self);
-        if index + 1 == inner.parties {
-            inner.phase.set(Phase::Draining);
-            inner.condition.notify_all()?;
+        let index = self.0.machine.borrow_mut().enter();
+        let inside = Inside(&self.0);
+        if index + 1 == self.parties() {
+            self.0.condition.notify_all()?;
         } else {
-            guard.wait_for(|| inner.phase.get() != Phase::Filling).await?;
-            if matches!(inner.phase.get(), Phase::Broken | Phase::Resetting) {
+            guard.wait_for(|| !self.state().is_filling()).await?;
+            if self.state().is_over() {
                 return Err(Error::BrokenBarrier);
             }
         }
@@ -90,8 +75,7 @@ impl Barrier {
     /// [`Error::Cancelled`].
     pub async fn reset(&self) -> Result<(), Error> {
         let _guard = self.0.condition.acquire().await?;
-        let inside = self.0.count.get() > 0;
-        self.0.phase.set(if inside { Phase::Resetting } else { Phase::Filling });
+        self.0.machine.borrow_mut().reset();
         self.0.condition.notify_all()
     }
 
@@ -101,43 +85,37 @@ impl Barrier {
     /// [`Error::Cancelled`].
     pub async fn abort(&self) -> Result<(), Error> {
         let _guard = self.0.condition.acquire().await?;
-        self.0.phase.set(Phase::Broken);
+        self.0.machine.borrow_mut().abort();
         self.0.condition.notify_all()
     }
 
     /// As `parties`.
     pub fn parties(&self) -> usize {
-        self.0.parties
+        self.state().parties()
     }
 
     /// As `n_waiting`: the tasks inside while it fills.
     pub fn n_waiting(&self) -> usize {
-        if self.0.phase.get() == Phase::Filling { self.0.count.get() } else { 0 }
+        if self.state().is_filling() { self.state().count() } else { 0 }
     }
 
     /// As `broken`.
     pub fn broken(&self) -> bool {
-        self.0.phase.get() == Phase::Broken
+        self.state().is_broken()
+    }
+
+    fn state(&self) -> Ref<'_, Machine> {
+        self.0.machine.borrow()
     }
 }
 
 /// A task is inside. The last one out lets the next ones in.
 struct Inside<'a>(&'a Inner);
 
-impl<'a> Inside<'a> {
-    fn enter(barrier: &'a Barrier) -> Inside<'a> {
-        barrier.0.count.set(barrier.0.count.get() + 1);
-        Inside(&barrier.0)
-    }
-}
-
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.count.set(self.0.count.get() - 1);
-        if self.0.count.get() == 0 {
-            if matches!(self.0.phase.get(), Phase::Resetting | Phase::Draining) {
-                self.0.phase.set(Phase::Filling);
-            }
+        let was_last = self.0.machine.borrow_mut().exit();
+        if was_last {
             self.0.condition.wake(usize::MAX);
         }
     }

@@ -4,9 +4,10 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::{
     Lock, LockGuard,
-    turn::{Bound, Turn, WaitList, Waiter, Waiting},
+    machine::condition::Machine,
+    turn::{Bound, Turn, Waiter, wake},
 };
-use crate::{exec::Error, kernel::State};
+use crate::exec::Error;
 
 /// A condition that tasks wait for under a lock. As `asyncio.Condition`. Wake-ups may be spurious:
 /// look at the condition again. Clones are handles of the same one.
@@ -38,7 +39,7 @@ pub struct Condition(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     lock: Lock,
-    waiters: RefCell<Vec<Waiter>>,
+    machine: RefCell<Machine<Waiter>>,
     bound: Bound,
 }
 
@@ -103,9 +104,11 @@ impl Condition {
         if !self.locked() {
             return Err(Error::Misuse("waiting needs the lock: acquire it first"));
         }
-        let turn = Turn::new(self, "Condition::wait", &self.0.bound)?;
+        let turn = Turn::new("Condition::wait", &self.0.bound, |waiter, over| {
+            wake(self.0.machine.borrow_mut().leave(waiter, over));
+        })?;
         self.release()?;
-        self.0.waiters.borrow_mut().push(turn.waiter());
+        self.0.machine.borrow_mut().enqueue(turn.waiter());
         let mut waited = turn.wait().await;
         let notified = Notified(Some(self));
         let lock = loop {
@@ -143,10 +146,9 @@ impl Condition {
         self.notify(usize::MAX)
     }
 
+    /// Wakes the first `n` that wait, whoever has the lock.
     pub(super) fn wake(&self, n: usize) {
-        let waiters = self.0.waiters.borrow().clone();
-        let pending = waiters.iter().filter(|waiter| waiter.state() == State::Pending);
-        pending.take(n).for_each(Waiter::wake);
+        wake(self.0.machine.borrow_mut().notify(n));
     }
 }
 
@@ -164,19 +166,6 @@ impl Drop for Notified<'_> {
     fn drop(&mut self) {
         if let Some(condition) = self.0 {
             condition.wake(1);
-        }
-    }
-}
-
-impl WaitList for Condition {
-    fn over(&self, waiter: &Waiter, _is_turn: bool) {
-        self.0.waiters.borrow_mut().retain(|other| other != waiter);
-    }
-
-    fn dropped(&self, waiter: &Waiter) {
-        self.over(waiter, false);
-        if waiter.state() == State::Finished {
-            self.wake(1);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `asyncio.Event`.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
-use super::turn::{Bound, Turn, WaitList, Waiter, Waiting};
-use crate::{exec::Error, kernel::State};
+use super::{
+    machine::event::Machine,
+    turn::{Bound, Turn, Waiter, wake},
+};
+use crate::exec::Error;
 
 /// A flag that tasks wait for. As `asyncio.Event`. Clones are handles of the same event.
 ///
@@ -24,11 +24,15 @@ use crate::{exec::Error, kernel::State};
 #[derive(Clone, Default)]
 pub struct Event(Rc<Inner>);
 
-#[derive(Default)]
 struct Inner {
-    is_set: Cell<bool>,
-    waiters: RefCell<Vec<Waiter>>,
+    machine: RefCell<Machine<Waiter>>,
     bound: Bound,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Inner { machine: RefCell::new(Machine::new(false)), bound: Bound::default() }
+    }
 }
 
 impl Event {
@@ -39,22 +43,17 @@ impl Event {
 
     /// As `is_set()`.
     pub fn is_set(&self) -> bool {
-        self.0.is_set.get()
+        self.0.machine.borrow().is_set()
     }
 
     /// As `set()`: wakes all that wait now; a `clear` in the same step does not take it back.
     pub fn set(&self) {
-        if self.0.is_set.replace(true) {
-            return;
-        }
-        let waiters = self.0.waiters.borrow().clone();
-        let pending = waiters.iter().filter(|waiter| waiter.state() == State::Pending);
-        pending.for_each(Waiter::wake);
+        wake(self.0.machine.borrow_mut().set());
     }
 
     /// As `clear()`.
     pub fn clear(&self) {
-        self.0.is_set.set(false);
+        self.0.machine.borrow_mut().clear();
     }
 
     /// As `wait()`: a schedule point unless it is set, and a cancel point.
@@ -65,14 +64,9 @@ impl Event {
         if self.is_set() {
             return Ok(());
         }
-        let turn = Turn::new(self, "Event::wait", &self.0.bound)?;
-        self.0.waiters.borrow_mut().push(turn.waiter());
+        let leave = |waiter: &Waiter, _| self.0.machine.borrow_mut().leave(waiter);
+        let turn = Turn::new("Event::wait", &self.0.bound, leave)?;
+        self.0.machine.borrow_mut().enqueue(turn.waiter());
         turn.wait().await
-    }
-}
-
-impl WaitList for Event {
-    fn over(&self, waiter: &Waiter, _is_turn: bool) {
-        self.0.waiters.borrow_mut().retain(|other| other != waiter);
     }
 }

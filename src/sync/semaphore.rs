@@ -1,47 +1,12 @@
-//! `asyncio.Semaphore` and `BoundedSemaphore`: a released permit goes to the first waiter at once.
+//! `asyncio.Semaphore` and `BoundedSemaphore`.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
-use super::turn::{Bound, Turn, WaitList, Waiter, Waiting};
-use crate::{exec::Error, kernel::State};
-
-/// The machine.
-/// invariant: permits + woken waiters + permits held is constant but for `release`.
-struct Machine<W> {
-    permits: usize,
-    /// In order of arrival; a woken waiter has its permit and stays until its own step.
-    waiters: VecDeque<W>,
-}
-
-impl<W: Waiting> Machine<W> {
-    fn locked(&self) -> bool {
-        self.permits == 0 || self.waiters.iter().any(|w| w.state() != State::Cancelled)
-    }
-
-    fn try_acquire(&mut self) -> bool {
-        let free = !self.locked();
-        self.permits -= usize::from(free);
-        free
-    }
-
-    /// Gives a permit to the first that still waits.
-    fn grant(&mut self) -> Option<W> {
-        if self.permits == 0 {
-            return None;
-        }
-        let next = self.waiters.iter().find(|w| w.state() == State::Pending).cloned();
-        self.permits -= usize::from(next.is_some());
-        next
-    }
-
-    /// A wait is over: a permit that is not taken goes back.
-    fn leave(&mut self, waiter: &W, is_turn: bool) {
-        self.waiters.retain(|other| other != waiter);
-        if !is_turn && waiter.state() == State::Finished {
-            self.permits += 1;
-        }
-    }
-}
+use super::{
+    machine::semaphore::Machine,
+    turn::{Bound, Turn, Waiter, wake},
+};
+use crate::exec::Error;
 
 /// A number of permits. As `asyncio.Semaphore`: fair. Clones are handles of the same semaphore.
 ///
@@ -69,7 +34,7 @@ struct Inner {
 impl Semaphore {
     /// A semaphore with so many permits.
     pub fn new(permits: usize) -> Semaphore {
-        let machine = RefCell::new(Machine { permits, waiters: VecDeque::new() });
+        let machine = RefCell::new(Machine::new(permits));
         Semaphore(Rc::new(Inner { machine, bound: Bound::default() }))
     }
 
@@ -81,8 +46,10 @@ impl Semaphore {
     pub async fn acquire(&self) -> Result<SemaphoreGuard, Error> {
         let free = self.0.machine.borrow_mut().try_acquire();
         if !free {
-            let turn = Turn::new(self, "Semaphore::acquire", &self.0.bound)?;
-            self.0.machine.borrow_mut().waiters.push_back(turn.waiter());
+            let turn = Turn::new("Semaphore::acquire", &self.0.bound, |waiter, over| {
+                wake(self.0.machine.borrow_mut().leave(waiter, over));
+            })?;
+            self.0.machine.borrow_mut().enqueue(turn.waiter());
             turn.wait().await?;
         }
         Ok(SemaphoreGuard(Some(self.clone())))
@@ -90,9 +57,7 @@ impl Semaphore {
 
     /// As `release()`: one more permit.
     pub fn release(&self) {
-        let permits = self.0.machine.borrow().permits.saturating_add(1);
-        self.0.machine.borrow_mut().permits = permits;
-        self.grant();
+        wake(self.0.machine.borrow_mut().release());
     }
 
     /// As `locked()`: would `acquire` wait?
@@ -102,21 +67,7 @@ impl Semaphore {
 
     /// The permits that are free.
     pub fn permits(&self) -> usize {
-        self.0.machine.borrow().permits
-    }
-
-    /// Gives a free permit to the first waiter. Says whether there was one.
-    fn grant(&self) -> bool {
-        let next = self.0.machine.borrow_mut().grant();
-        next.inspect(Waiter::wake).is_some()
-    }
-}
-
-impl WaitList for Semaphore {
-    fn over(&self, waiter: &Waiter, is_turn: bool) {
-        self.0.machine.borrow_mut().leave(waiter, is_turn);
-        // Those behind had to wait for this one, although there were permits.
-        while self.grant() {}
+        self.0.machine.borrow().permits()
     }
 }
 

@@ -2,26 +2,15 @@
 
 use std::{cell::Cell, rc::Rc};
 
+use super::machine::{Over, Waiting};
 use crate::{
     exec::{Error, Holder, raw::RawFuture, try_with},
     kernel::State,
 };
 
-/// A waiter as its machine sees it: an id that knows whether it still waits.
-pub(super) trait Waiting: Clone + PartialEq {
-    /// Pending, woken (`Finished`), or cancelled.
-    fn state(&self) -> State;
-}
-
 /// A waiter in a run: the future that wakes it.
 #[derive(Clone)]
 pub(super) struct Waiter(Rc<RawFuture>);
-
-impl Waiter {
-    pub(super) fn wake(&self) {
-        self.0.resolve();
-    }
-}
 
 impl PartialEq for Waiter {
     fn eq(&self, other: &Waiter) -> bool {
@@ -35,30 +24,25 @@ impl Waiting for Waiter {
     }
 }
 
-/// An object that keeps a queue of waiters.
-pub(super) trait WaitList: Clone {
-    /// The wait has ended: by the waiter's turn, or by a cancellation.
-    fn over(&self, waiter: &Waiter, is_turn: bool);
-
-    /// The wait was dropped.
-    fn dropped(&self, waiter: &Waiter) {
-        self.over(waiter, false);
+/// Wakes those that a machine names.
+pub(super) fn wake(waiters: impl IntoIterator<Item = Waiter>) {
+    for waiter in waiters {
+        waiter.0.resolve();
     }
 }
 
-/// One wait in the queue of `list`.
-pub(super) struct Turn<L: WaitList> {
-    list: L,
+/// One wait in a machine's queue. `leave` tells the machine how it ended.
+pub(super) struct Turn<F: FnMut(&Waiter, Over)> {
     waiter: Waiter,
+    leave: F,
     is_over: bool,
 }
 
-impl<L: WaitList> Turn<L> {
+impl<F: FnMut(&Waiter, Over)> Turn<F> {
     /// A new waiter, which the caller puts into the queue.
-    pub(super) fn new(list: &L, what: &'static str, bound: &Bound) -> Result<Turn<L>, Error> {
+    pub(super) fn new(what: &'static str, bound: &Bound, leave: F) -> Result<Turn<F>, Error> {
         bound.check()?;
-        let waiter = Waiter(Rc::new(RawFuture::new(what)?));
-        Ok(Turn { list: list.clone(), waiter, is_over: false })
+        Ok(Turn { waiter: Waiter(Rc::new(RawFuture::new(what)?)), leave, is_over: false })
     }
 
     pub(super) fn waiter(&self) -> Waiter {
@@ -66,7 +50,7 @@ impl<L: WaitList> Turn<L> {
     }
 
     /// Names whoever is to end the wait.
-    pub(super) fn held_by(self, holder: &Holder) -> Turn<L> {
+    pub(super) fn held_by(self, holder: &Holder) -> Turn<F> {
         self.waiter.0.held_by(holder);
         self
     }
@@ -75,15 +59,16 @@ impl<L: WaitList> Turn<L> {
     pub(super) async fn wait(mut self) -> Result<(), Error> {
         let waited = self.waiter.0.wait().await;
         self.is_over = true;
-        self.list.over(&self.waiter, waited.is_ok());
+        let over = if waited.is_ok() { Over::Turn } else { Over::Cancelled };
+        (self.leave)(&self.waiter, over);
         waited
     }
 }
 
-impl<L: WaitList> Drop for Turn<L> {
+impl<F: FnMut(&Waiter, Over)> Drop for Turn<F> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.list.dropped(&self.waiter);
+            (self.leave)(&self.waiter, Over::Dropped);
         }
     }
 }

@@ -1,0 +1,66 @@
+//! In which order a queue gives its items back.
+
+use std::collections::VecDeque;
+
+use super::heap;
+
+/// In which order a queue gives its items back.
+pub trait Order<T>: 'static {
+    /// Where the items are.
+    type Store: Default;
+    /// Adds an item.
+    fn put(store: &mut Self::Store, item: T);
+    /// Takes the next item.
+    fn get(store: &mut Self::Store) -> Option<T>;
+    /// How many there are.
+    fn len(store: &Self::Store) -> usize;
+}
+
+/// First in, first out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fifo(());
+/// Last in, first out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lifo(());
+/// The least first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Priority(());
+
+impl<T> Order<T> for Fifo {
+    type Store = VecDeque<T>;
+    fn put(store: &mut VecDeque<T>, item: T) {
+        store.push_back(item);
+    }
+    fn get(store: &mut VecDeque<T>) -> Option<T> {
+        store.pop_front()
+    }
+    fn len(store: &VecDeque<T>) -> usize {
+        store.len()
+    }
+}
+
+impl<T> Order<T> for Lifo {
+    type Store = Vec<T>;
+    fn put(store: &mut Vec<T>, item: T) {
+        store.push(item);
+    }
+    fn get(store: &mut Vec<T>) -> Option<T> {
+        store.pop()
+    }
+    fn len(store: &Vec<T>) -> usize {
+        store.len()
+    }
+}
+
+impl<T: Ord> Order<T> for Priority {
+    type Store = Vec<T>;
+    fn put(store: &mut Vec<T>, item: T) {
+        heap::push(store, item);
+    }
+    fn get(store: &mut Vec<T>) -> Option<T> {
+        heap::pop(store)
+    }
+    fn len(store: &Vec<T>) -> usize {
+        store.len()
+    }
+}
