@@ -1,4 +1,4 @@
 From Coq Require Extraction.
-From Seedloop.Spec Require Import Map Kernel Machine.
+From Seedloop.Spec Require Import Map Kernel Machine Program.
 Extraction Language JSON.
-Extraction "model.json" apply check_op start.
+Extraction "model.json" apply check_op start init menu step_at report_of run_program.

@@ -38,6 +38,7 @@ mod command;
 #[path = "../formal/every_run.rs"]
 mod every_run;
 mod malformed;
+mod model;
 
 use std::{collections::BTreeMap, env, fs, ops::Range, path::PathBuf, process::Command, thread};
 

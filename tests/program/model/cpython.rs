@@ -1,0 +1,42 @@
+//! CPython is the model's third author: without choices the model says, line by line, what CPython
+//! says of every stored program that its language covers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::{Spoken, schedule::comparable, with_model};
+use crate::sorted;
+
+fn lines(trace: &str) -> Vec<Json> {
+    let parse = |line| comparable(serde_json::from_str(line).expect("JSON"));
+    trace.lines().filter_map(parse).collect()
+}
+
+#[test]
+fn the_model_says_what_cpython_says() {
+    let excused = with_model(|model| {
+        let mut excused: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut covered = Vec::new();
+        for (program, parsed) in sorted().0 {
+            let spoken = match Spoken::new(model, parsed) {
+                Ok(spoken) => spoken,
+                Err(what) => {
+                    *excused.entry(what).or_default() += 1;
+                    continue;
+                }
+            };
+            let told = spoken.told(&spoken.run(&[]));
+            let cpython = lines(&program.trace);
+            let first = told.trace.iter().zip(&cpython).find(|(ours, theirs)| ours != theirs);
+            assert_eq!(first, None, "{}: the model's and CPython's", program.name);
+            assert_eq!(told.trace.len(), cpython.len(), "{}", program.name);
+            assert!(told.picks.iter().all(|&pick| pick == 0));
+            covered.push(program.name);
+        }
+        println!("{} programs: {}", covered.len(), covered.join(" "));
+        println!("not in the model's language: {excused:?}");
+        covered.len()
+    });
+    assert_eq!(excused, 61);
+}
