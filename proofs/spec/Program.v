@@ -752,7 +752,7 @@ Definition run_handle h w : world :=
 
 (** * [asyncio.run] *)
 
-Definition live k : list task_id :=
+Definition live_tasks k : list task_id :=
   rev (map fst (filter (fun e => negb (t_ended (snd e))) (tasks k))).
 
 Definition until_done f ph w : world :=
@@ -763,7 +763,7 @@ Definition shut_down more w : world :=
 
 (** The tasks that are left are cancelled, and waited for. *)
 Definition clean_up w : world :=
-  match live (kernel_of w) with
+  match live_tasks (kernel_of w) with
   | [] => shut_down 1 w
   | ts =>
       let w := fold_left (fun w t => asks (OCancelTask t None) w) ts w in
@@ -792,7 +792,7 @@ Definition next_phase w : world :=
 
 Definition deadlock w : world :=
   let here := flat_map (fun t => match label_of t w with Some l => [l] | None => [] end) in
-  with_rest (set_phase 0 0 Over) (say (Deadlock (here (live (kernel_of w)))) w).
+  with_rest (set_phase 0 0 Over) (say (Deadlock (here (live_tasks (kernel_of w)))) w).
 
 (** An iteration begins. *)
 Definition begin_loop w : world :=

@@ -5,20 +5,26 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists.
 Import ListNotations.
 
-(** Neither a handle's joining, nor its taking, nor a timer's firing. *)
+(** A request, a delivery, or the end of a future: no handle joins or is taken, no timer fires. *)
 Definition silent (e : event) : bool :=
   match e with EPush _ | ETake _ | EFire _ _ => false | _ => true end.
+Definition undelivered (e : event) : bool :=
+  match e with EDelivered _ => false | _ => silent e end.
 
 Section Closure.
 Variable R : kernel -> kernel -> Prop.
 Hypothesis r_refl : forall k, R k k.
 Hypothesis r_trans : forall a b c, R a b -> R b c -> R a c.
 Hypothesis r_frame : forall k k', history k' = history k -> ready k' = ready k ->
-  timers k' = timers k -> registrations k' = registrations k -> now k' = now k -> R k k'.
-Hypothesis r_note : forall e k, silent e = true -> R k (note e k).
+  timers k' = timers k -> registrations k' = registrations k -> now k' = now k ->
+  batch k' = batch k -> next_call k <= next_call k' -> R k k'.
+Hypothesis r_note : forall e k, undelivered e = true -> R k (note e k).
+(** Only the beginning and the end of a step use this. *)
+Variable steps : task_id -> Prop.
+Hypothesis r_delivered : forall t k, steps t -> R k (note (EDelivered t) k).
 Hypothesis r_push : forall h k, R k (push h k).
 
-Ltac frame := apply r_frame; reflexivity.
+Ltac frame := apply r_frame; solve [reflexivity | simpl; auto].
 
 Lemma r_wake t k : R k (fst (wake t k)).
 Proof.
@@ -87,11 +93,11 @@ Proof.
     simpl in *. destruct any; auto. eapply r_trans; [exact H|frame].
 Qed.
 
-Lemma r_begin_step t k : R k (fst (begin_step t k)).
+Lemma r_begin_step t k : steps t -> R k (fst (begin_step t k)).
 Proof.
-  unfold begin_step. destruct (find_task t k) as [x|]; [|apply r_refl]. destruct (t_ended x); [frame|].
+  intro ST.   unfold begin_step. destruct (find_task t k) as [x|]; [|apply r_refl]. destruct (t_ended x); [frame|].
   destruct (t_aborted x || _); simpl; [|frame].
-  destruct (is_some (t_must_cancel x)); [|frame]. eapply r_trans; [|apply r_note]; [frame|reflexivity].
+  destruct (is_some (t_must_cancel x)); [|frame]. eapply r_trans; [|apply r_delivered; exact ST]; frame.
 Qed.
 Lemma r_poll t on since k : R k (fst (poll_await t on since k)).
 Proof.
@@ -107,11 +113,11 @@ Proof.
   unfold end_await. destruct (find_task t k) as [x|]; [|apply r_refl]. destruct (existsb _ _); [|apply r_refl].
   destruct (_ && _); [eapply r_trans; [|apply r_wake]|]; destruct on; frame.
 Qed.
-Lemma r_end_step t e k : R k (end_step t e k).
+Lemma r_end_step t e k : steps t -> R k (end_step t e k).
 Proof.
-  unfold end_step. destruct (find_task t k) as [x|]; [|apply r_refl].
+  intro ST.   unfold end_step. destruct (find_task t k) as [x|]; [|apply r_refl].
   set (k1 := if t_told_taken x then _ else k).
-  assert (A : R k k1) by (unfold k1; destruct (t_told_taken x); [apply r_note; reflexivity|apply r_refl]).
+  assert (A : R k k1) by (unfold k1; destruct (t_told_taken x); [apply r_delivered; exact ST|apply r_refl]).
   destruct e as [|e].
   - set (g := fun _ : task => _). set (k2 := in_task t g k1).
     assert (B : R k k2) by (eapply r_trans; [exact A|frame]).
@@ -166,9 +172,10 @@ Definition timeless (o : op) : bool :=
   | _ => true
   end.
 
-Lemma r_apply m o m' a : apply m o = Some (m', a) -> timeless o = true -> R (kern m) (kern m').
+Lemma r_apply_steps m o m' a : apply m o = Some (m', a) -> timeless o = true ->
+  (forall t, o = OBeginStep t \/ (exists e, o = OEndStep t e) -> steps t) -> R (kern m) (kern m').
 Proof.
-  destruct m as [k tk rn]. intros A NT.
+  destruct m as [k tk rn]. intros A NT ST.
   assert (WH : forall b r, when b r = Some (m', a) -> b = true /\ r = Some (m', a))
     by (unfold when; intros [] r Q; [auto|discriminate]).
   assert (D : forall (c : kernel * answer), same (Machine k tk rn) c = Some (m', a) ->
@@ -179,8 +186,8 @@ Proof.
          eapply D; [exact A|]); cbn [fst snd kern]; try frame;
     auto using r_wake, r_end_await, r_abort, r_task_release, r_settle, r_remove_on_done.
   - pose proof (r_spawn k). destruct (spawn k) as [? [? ?]]. eapply D; eauto.
-  - pose proof (r_begin_step t k). destruct (begin_step t k). injection A as <- _. auto.
-  - injection A as <- _. apply r_end_step.
+  - pose proof (r_begin_step t k (ST t (or_introl eq_refl))). destruct (begin_step t k). injection A as <- _. auto.
+  - injection A as <- _. apply r_end_step. eauto.
   - pose proof (r_poll t on since k). destruct (poll_await t on since k) as [? [? ?]]. eapply D; eauto.
   - pose proof (r_uncancel t k). destruct (uncancel t k). eapply D; eauto.
   - apply r_cancel_task. intros; apply r_cancel.
@@ -195,3 +202,20 @@ Proof.
 Qed.
 
 End Closure.
+
+Definition any_step : task_id -> Prop := fun _ => True.
+
+Lemma r_apply (R : kernel -> kernel -> Prop) (r_refl : forall k, R k k)
+  (r_trans : forall a b c, R a b -> R b c -> R a c)
+  (r_frame : forall k k', history k' = history k -> ready k' = ready k -> timers k' = timers k ->
+    registrations k' = registrations k -> now k' = now k -> batch k' = batch k ->
+    next_call k <= next_call k' -> R k k')
+  (r_note : forall e k, silent e = true -> R k (note e k))
+  (r_push : forall h k, R k (push h k)) m o m' a :
+  apply m o = Some (m', a) -> timeless o = true -> R (kern m) (kern m').
+Proof.
+  intros A T. refine (r_apply_steps R r_refl r_trans r_frame _ any_step _ r_push _ _ _ _ A T _).
+  - intros e k U. apply r_note. destruct e; auto.
+  - intros t k _. apply r_note. auto.
+  - intros t _. exact I.
+Qed.

@@ -4,22 +4,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists Waits Requests.
 Import ListNotations.
 
-Definition is_ask t e : bool := match e with EAsk u => t =? u | _ => false end.
-Definition is_delivery t e : bool := match e with EDelivered u => t =? u | _ => false end.
-
-(** How often a cancel reached the task, and in how many of its steps it was told of one. *)
-Definition requests t k : nat := count (is_ask t) (history k).
-Definition deliveries t k : nat := count (is_delivery t) (history k).
-
-Definition one (b : bool) : nat := if b then 1 else 0.
-Definition weight (x : task) : nat := one (is_some (t_must_cancel x)) + one (is_some (t_told x)).
-(** What is asked of the task and not yet delivered. *)
-Definition outstanding t k : nat := match find t (tasks k) with Some x => weight x | None => 0 end.
-
-(** [due]: tasks of which a request is about to be asked. *)
-Definition Deliveries (due : list task_id) (k : kernel) : Prop :=
-  forall t, deliveries t k + outstanding t k + count (Nat.eqb t) due <= requests t k.
-
 Lemma deliveries_less l k k' : Deliveries l k ->
   (forall t, requests t k' = requests t k) -> (forall t, deliveries t k' = deliveries t k) ->
   (forall t, outstanding t k' <= outstanding t k) -> Deliveries l k'.

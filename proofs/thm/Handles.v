@@ -5,38 +5,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists.
 Import ListNotations.
 
-(** The order in which timers fire. *)
-Definition before (v w : timer) : Prop :=
-  (deadline v < deadline w)%N \/ (deadline v = deadline w /\ registration v < registration w).
-
-Definition placed c (p : place -> Prop) k : Prop :=
-  exists x, find c (calls k) = Some x /\ p (c_place x).
-
-(** [tk]: the handle that is taken; [cbs]: callbacks of a future that is just being settled. *)
-Record Handles (tk : option handle) (cbs : list callback) (k : kernel) : Prop := {
-  h_fresh_task : forall t x, find t (tasks k) = Some x -> t < next_task k;
-  h_fresh_future : forall f y, find f (futures k) = Some y -> f < next_future k;
-  h_fresh_call : forall c x, find c (calls k) = Some x -> c < next_call k;
-  h_once : NoDup (of_option tk ++ ready k);
-  h_known : forall t, In (Step t) (of_option tk ++ ready k) -> t < next_task k;
-  h_queued : forall t x, find t (tasks k) = Some x ->
-    (t_queued x = true <-> In (Step t) (of_option tk ++ ready k));
-  h_call : forall c, In (Call c) (of_option tk ++ ready k) ->
-    placed c (fun p => p = Queued \/ p = Dead) k;
-  h_sorted : StronglySorted before (timers k);
-  h_registered : forall w, In w (timers k) -> registration w < registrations k;
-  h_armed : forall w, In w (timers k) -> placed (timer_call w) (eq Armed) k;
-  h_timer_once : NoDup (map timer_call (timers k));
-  h_on_done : forall f y c, find f (futures k) = Some y -> In c (calls_of (f_callbacks y)) ->
-    placed c (eq OnDone) k;
-  h_on_done_once : forall f y, find f (futures k) = Some y -> NoDup (calls_of (f_callbacks y));
-  h_on_done_one : forall f g y z c, find f (futures k) = Some y -> find g (futures k) = Some z ->
-    In c (calls_of (f_callbacks y)) -> In c (calls_of (f_callbacks z)) -> f = g;
-  h_due : forall c, In c (calls_of cbs) -> placed c (eq OnDone) k;
-  h_due_once : NoDup (calls_of cbs);
-  h_due_one : forall f y c, find f (futures k) = Some y -> In c (calls_of (f_callbacks y)) ->
-    ~ In c (calls_of cbs) }.
-
 (** What [Handles] looks at. *)
 Record same_handles (k k' : kernel) : Prop := {
   sh_ready : ready k' = ready k;
@@ -71,7 +39,7 @@ Proof.
   - intros f y c E I. destruct (FF _ _ E) as (z & E' & Q). rewrite <- Q in I. eauto.
   - intros f y E. destruct (FF _ _ E) as (z & E' & <-). eauto.
   - intros f g y z c E F I J. destruct (FF _ _ E) as (y' & E' & Q). destruct (FF _ _ F) as (z' & F' & Q').
-    rewrite <- Q in I. rewrite <- Q' in J. eapply h_on_done_one0; eauto.
+    rewrite <- Q in I. rewrite <- Q' in J. eapply h_on_done_one; eauto.
   - intros f y c E I. destruct (FF _ _ E) as (z & E' & Q). rewrite <- Q in I. eauto.
 Qed.
 
@@ -113,8 +81,8 @@ Proof.
   - intros u I. apply in_live in I as [I|I]; auto. injection I as ->. eauto.
   - intros u y F. rewrite find_update in F. rewrite in_live. destruct (Nat.eqb_spec t u).
     + subst. rewrite E in F. simpl in F. injection F as <-. simpl. intuition.
-    + rewrite (h_queued0 _ _ F). intuition congruence.
-  - intros c I. apply in_live in I as [I|I]; [|discriminate]. apply h_call0; auto.
+    + rewrite (h_queued _ _ F). intuition congruence.
+  - intros c I. apply in_live in I as [I|I]; [|discriminate]. apply h_call; auto.
 Qed.
 
 (** A callback that is not among the ready handles joins them. *)
@@ -134,7 +102,7 @@ Proof.
   - intros d y G. simpl in G. rewrite find_update in G. destruct (Nat.eqb_spec c d); subst; eauto.
   - simpl. rewrite app_assoc. apply NoDup_snoc; auto.
   - intros t I. simpl in I. apply in_live in I as [I|I]; [auto|discriminate].
-  - intros t y G. simpl. rewrite in_live, (h_queued0 _ _ G). intuition congruence.
+  - intros t y G. simpl. rewrite in_live, (h_queued _ _ G). intuition congruence.
   - intros d I. simpl in I. apply in_live in I as [I|I].
     + destruct (Nat.eq_dec d c) as [->|N]; [contradiction|]. apply PL; auto.
     + injection I as ->. exists (set_place Queued x). simpl. rewrite find_update, Nat.eqb_refl, E.
@@ -148,8 +116,8 @@ Proof.
   intro H. pose proof (h_due_once _ _ _ H) as N. simpl in N. inversion N as [|? ? N1 N2]; subst.
   destruct (h_due _ _ _ H c (or_introl eq_refl)) as (x & E & P).
   apply handles_queue with (p := OnDone); auto; try discriminate.
-  - destruct H. constructor; auto. intros d I. apply h_due0. right; auto.
-    intros f y d G I J. eapply h_due_one0; eauto. right; auto.
+  - destruct H. constructor; auto. intros d I. apply h_due. right; auto.
+    intros f y d G I J. eapply h_due_one; eauto. right; auto.
   - exists x; auto.
   - intros w I Q. subst c. destruct (h_armed _ _ _ H _ I) as (y & E' & P'). congruence.
   - intros f y G I. eapply (h_due_one _ _ _ H); eauto. left; auto.
@@ -171,7 +139,7 @@ Proof.
   - intros u z F. simpl in F. rewrite find_update in F. destruct (Nat.eqb_spec f u); subst; eauto.
   - intros u z c F I. simpl in F. rewrite find_update in F. destruct (Nat.eqb_spec f u).
     + subst. rewrite E in F. injection F as <-. rewrite G in I. destruct I.
-    + eapply h_on_done0; eauto.
+    + eapply h_on_done; eauto.
   - intros u z F. simpl in F. rewrite find_update in F. destruct (Nat.eqb_spec f u).
     + subst. rewrite E in F. injection F as <-. rewrite G. constructor.
     + eauto.
@@ -180,12 +148,12 @@ Proof.
     { subst. rewrite E in F. injection F as <-. rewrite G in I. destruct I. }
     destruct (Nat.eqb_spec f v).
     { subst. rewrite E in F'. injection F' as <-. rewrite G in I'. destruct I'. }
-    eapply h_on_done_one0; eauto.
-  - intros c I. eapply h_on_done0; eauto.
+    eapply h_on_done_one; eauto.
+  - intros c I. eapply h_on_done; eauto.
   - eauto.
   - intros u z c F I J. simpl in F. rewrite find_update in F. destruct (Nat.eqb_spec f u).
     + subst. rewrite E in F. injection F as <-. rewrite G in I. destruct I.
-    + assert (f = u) by (eapply h_on_done_one0; eauto). congruence.
+    + assert (f = u) by (eapply h_on_done_one; eauto). congruence.
 Qed.
 
 Lemma handles_settle tk f s m once k : Handles tk [] k -> Handles tk [] (fst (settle f s m once k)).
@@ -299,7 +267,7 @@ Proof.
   { intros c q (x & E & Q). apply placed_new; [|exists x; auto].
     pose proof (h_fresh_call _ _ _ H _ _ E). lia. }
   destruct H. constructor; simpl; auto; intros; try (apply PL; eauto; fail).
-  destruct (c =? next_call k) eqn:B; [apply Nat.eqb_eq in B; lia|]. apply h_fresh_call0 in H. lia.
+  destruct (c =? next_call k) eqn:B; [apply Nat.eqb_eq in B; lia|]. apply h_fresh_call in H. lia.
 Qed.
 
 (** No list knows a call that is not yet made. *)
@@ -314,10 +282,10 @@ Proof.
   intro H. assert (F : forall p, ~ placed (next_call k) p k).
   { intros p (x & E & _). pose proof (h_fresh_call _ _ _ H _ _ E). lia. }
   destruct H. constructor.
-  - intro I. exact (F _ (h_call0 _ I)).
-  - intros w I E. pose proof (h_armed0 _ I) as P. rewrite E in P. exact (F _ P).
-  - intros f y E I. exact (F _ (h_on_done0 _ _ _ E I)).
-  - intro I. exact (F _ (h_due0 _ I)).
+  - intro I. exact (F _ (h_call _ I)).
+  - intros w I E. pose proof (h_armed _ I) as P. rewrite E in P. exact (F _ P).
+  - intros f y E I. exact (F _ (h_on_done _ _ _ E I)).
+  - intro I. exact (F _ (h_due _ I)).
 Qed.
 
 Lemma handles_call_soon tk cbs a k : Handles tk cbs k -> Handles tk cbs (fst (call_soon a k)).
@@ -329,8 +297,8 @@ Proof.
   destruct N. constructor; simpl; auto.
   - rewrite app_assoc. apply NoDup_snoc; auto. rewrite R1; auto.
   - intros t I. apply in_live in I as [I|I]; [auto|discriminate].
-  - intros t x F. rewrite in_live, (h_queued0 _ _ F). intuition congruence.
-  - intros c I. apply in_live in I as [I|I]; [apply h_call0; auto|]. injection I as ->.
+  - intros t x F. rewrite in_live, (h_queued _ _ F). intuition congruence.
+  - intros c I. apply in_live in I as [I|I]; [apply h_call; auto|]. injection I as ->.
     exists (ACallOf a Queued). simpl. rewrite R3. simpl. rewrite Nat.eqb_refl. auto.
 Qed.
 
@@ -342,8 +310,8 @@ Proof.
     by (injection E as <- <-; auto). destruct R as (-> & R1 & R3).
   destruct N. constructor; simpl; auto.
   - apply insert_timer_sorted; auto.
-  - intros w I. apply insert_timer_In in I as [->|I]; simpl; [lia|]. apply h_registered0 in I. lia.
-  - intros w I. apply insert_timer_In in I as [->|I]; simpl; [|apply h_armed0; auto].
+  - intros w I. apply insert_timer_In in I as [->|I]; simpl; [lia|]. apply h_registered in I. lia.
+  - intros w I. apply insert_timer_In in I as [->|I]; simpl; [|apply h_armed; auto].
     exists (ACallOf a Armed). simpl. rewrite R3. simpl. rewrite Nat.eqb_refl. auto.
   - eapply Permutation_NoDup; [symmetry; apply insert_timer_calls|]. simpl. constructor; auto.
     rewrite R1. rewrite in_map_iff. intros (w & Q & I). exact (U2 _ I Q).
@@ -379,7 +347,7 @@ Lemma handles_disarm tk cbs c k : Handles tk cbs k ->
   Handles tk cbs (set_timers (filter (fun w => negb (timer_call w =? c)) (timers k)) (registrations k) k).
 Proof.
   intros []. constructor; simpl; auto using sorted_filter, nodup_map_filter;
-    intros w I; apply filter_In in I as [I _]; auto. apply h_armed0 in I. exact I.
+    intros w I; apply filter_In in I as [I _]; auto. apply h_armed in I. exact I.
 Qed.
 
 Lemma handles_cancel_call tk cbs c k : Handles tk cbs k -> Handles tk cbs (fst (cancel_call c k)).
@@ -410,8 +378,8 @@ Lemma handles_begun h cbs k : Handles (Some h) cbs k -> (forall t x, h = Step t 
   Handles None cbs k.
 Proof.
   intros [] N. simpl in *. constructor; simpl; auto.
-  - inversion h_once0; auto.
-  - intros t x E. rewrite (h_queued0 _ _ E). split; auto. intros [Q|I]; auto. exfalso; eauto.
+  - inversion h_once; auto.
+  - intros t x E. rewrite (h_queued _ _ E). split; auto. intros [Q|I]; auto. exfalso; eauto.
 Qed.
 
 Lemma handles_begin_call c k : Handles (Some (Call c)) [] k -> Handles None [] (fst (begin_call c k)).
@@ -459,11 +427,11 @@ Proof.
     rewrite Q in I. rewrite Q' in I'. clear Q Q'.
     destruct (Nat.eqb_spec f g), (Nat.eqb_spec f g'); try congruence;
       rewrite ?in_app_iff in I; rewrite ?in_app_iff in I'; simpl in I, I'.
-    + destruct I as [I|[<-|[]]]; [exact (h_on_done_one0 _ _ _ _ _ G G' I I')|].
+    + destruct I as [I|[<-|[]]]; [exact (h_on_done_one _ _ _ _ _ G G' I I')|].
       exfalso. exact (NF _ _ G' I').
-    + destruct I' as [I'|[<-|[]]]; [exact (h_on_done_one0 _ _ _ _ _ G G' I I')|].
+    + destruct I' as [I'|[<-|[]]]; [exact (h_on_done_one _ _ _ _ _ G G' I I')|].
       exfalso. exact (NF _ _ G I).
-    + exact (h_on_done_one0 _ _ _ _ _ G G' I I').
+    + exact (h_on_done_one _ _ _ _ _ G G' I I').
 Qed.
 
 Lemma calls_of_filter_one c l : NoDup (calls_of l) ->
@@ -498,8 +466,8 @@ Proof.
   { destruct H. constructor; auto.
     - intros g z F. destruct (FF _ _ F) as (? & ? & _). eauto.
     - intros g z d F J. destruct (FF _ _ F) as (y' & F' & Q). destruct (f =? g).
-      + destruct Q as [-> Q]. rewrite Q in J. destruct (B _ J). eapply h_on_done0; eauto.
-      + subst. eapply h_on_done0; eauto.
+      + destruct Q as [-> Q]. rewrite Q in J. destruct (B _ J). eapply h_on_done; eauto.
+      + subst. eapply h_on_done; eauto.
     - intros g z F. destruct (FF _ _ F) as (y' & F' & Q). destruct (f =? g).
       + destruct Q as [-> ->]. auto.
       + subst. eauto.
@@ -508,13 +476,13 @@ Proof.
       { destruct (f =? g); [destruct Q as [-> Q]; rewrite Q in J; destruct (B _ J); auto|subst; auto]. }
       assert (In d (calls_of (f_callbacks w'))).
       { destruct (f =? g'); [destruct Q' as [-> Q']; rewrite Q' in J'; destruct (B _ J'); auto|subst; auto]. }
-      eapply h_on_done_one0; eauto. }
+      eapply h_on_done_one; eauto. }
   apply (handles_forget _ _ c) in D; [exact D|]. destruct H. constructor; auto.
-  - intro J. destruct (h_call0 _ J) as (z & E' & [Q|Q]); congruence.
-  - intros w J Z. destruct (h_armed0 _ J) as (z & E' & Q). congruence.
+  - intro J. destruct (h_call _ J) as (z & E' & [Q|Q]); congruence.
+  - intros w J Z. destruct (h_armed _ J) as (z & E' & Q). congruence.
   - intros g z F J. destruct (FF _ _ F) as (y' & F' & Q). destruct (Nat.eqb_spec f g).
     + destruct Q as [-> Q]. rewrite Q in J. destruct (B _ J). auto.
-    + subst. apply n. eapply h_on_done_one0; eauto.
+    + subst. apply n. eapply h_on_done_one; eauto.
 Qed.
 
 Lemma handles_observe tk f k : Handles tk [] k -> Handles tk [] (observe f k).
@@ -538,12 +506,12 @@ Proof.
   destruct H. constructor; auto; simpl.
   - intros g z F. destruct (FF _ _ F). eauto.
   - intros d x F. rewrite find_removes in F. destruct (existsb _ _); [discriminate|eauto].
-  - intros d I. apply PL; auto. eapply NO; [apply h_call0; eauto|]. intros []; discriminate.
-  - intros w I. apply PL; [|apply h_armed0; auto]. eapply NO; [apply h_armed0; eauto|]. discriminate.
+  - intros d I. apply PL; auto. eapply NO; [apply h_call; eauto|]. intros []; discriminate.
+  - intros w I. apply PL; [|apply h_armed; auto]. eapply NO; [apply h_armed; eauto|]. discriminate.
   - intros g z d F I. destruct (FF _ _ F) as [N F']. apply PL; [|eauto].
-    intro J. apply N. eapply h_on_done_one0; eauto.
+    intro J. apply N. eapply h_on_done_one; eauto.
   - intros g z F. destruct (FF _ _ F). eauto.
-  - intros g g' z z' d F F' I I'. destruct (FF _ _ F), (FF _ _ F'). eapply h_on_done_one0; eauto.
+  - intros g g' z z' d F F' I I'. destruct (FF _ _ F), (FF _ _ F'). eapply h_on_done_one; eauto.
 Qed.
 
 (** ** Time *)
@@ -590,9 +558,9 @@ Proof.
   pose proof (h_timer_once _ _ _ H) as N. rewrite S, map_app in N. apply nodup_app in N as (N1 & N2 & N3).
   apply handles_fire; auto; simpl.
   - destruct H. constructor; auto; simpl.
-    + rewrite S in h_sorted0. eapply sorted_app; eauto.
-    + intros w I. apply h_registered0. rewrite S. apply in_app_iff; auto.
-    + intros w I. apply (h_armed0 w). rewrite S. apply in_app_iff; auto.
+    + rewrite S in h_sorted. eapply sorted_app; eauto.
+    + intros w I. apply h_registered. rewrite S. apply in_app_iff; auto.
+    + intros w I. apply (h_armed w). rewrite S. apply in_app_iff; auto.
   - intros w I. apply (h_armed _ _ _ H w). rewrite S. apply in_app_iff; auto.
   - intros v w I J Q. apply (N3 (timer_call v)); [apply in_map; auto|]. rewrite <- Q. apply in_map; auto.
 Qed.
@@ -628,11 +596,11 @@ Proof.
     by (intros g I; eapply Permutation_in; [symmetry; exact P|auto]).
   destruct H. constructor; simpl in *; auto; rewrite ?R2.
   - eapply Permutation_NoDup; eauto.
-  - intros t I. apply h_known0. apply PI; auto.
-  - intros t x F. rewrite (h_queued0 _ _ F). split; intro I.
+  - intros t I. apply h_known. apply PI; auto.
+  - intros t x F. rewrite (h_queued _ _ F). split; intro I.
     + eapply Permutation_in in I; [|exact P]. exact I.
     + apply PI; auto.
-  - intros c I. apply h_call0, PI; auto.
+  - intros c I. apply h_call, PI; auto.
 Qed.
 
 (** ** Tasks *)
@@ -641,9 +609,9 @@ Lemma handles_future_new tk rule k : Handles tk [] k -> Handles tk [] (fst (futu
 Proof.
   intros H. destruct H. constructor; simpl; auto.
   - intros f y E. destruct (f =? next_future k) eqn:B; [apply Nat.eqb_eq in B; lia|].
-    apply h_fresh_future0 in E. lia.
+    apply h_fresh_future in E. lia.
   - intros f y c E I. destruct (f =? next_future k); [injection E as <-; destruct I|].
-    eapply h_on_done0; eauto.
+    eapply h_on_done; eauto.
   - intros f y E. destruct (f =? next_future k); [injection E as <-; constructor|eauto].
   - intros f g y z c E F I J.
     destruct (f =? next_future k); [injection E as <-; destruct I|].
@@ -658,10 +626,10 @@ Proof.
   assert (NT : next_task k1 = next_task k) by (injection E as <- _; auto).
   destruct H1. constructor; simpl; auto.
   - intros t x F. destruct (t =? next_task k) eqn:B; [apply Nat.eqb_eq in B; lia|].
-    apply h_fresh_task0 in F. lia.
-  - intros t I. apply h_known0 in I. lia.
+    apply h_fresh_task in F. lia.
+  - intros t I. apply h_known in I. lia.
   - intros t x F. destruct (t =? next_task k) eqn:B; [|eauto]. injection F as <-. simpl.
-    apply Nat.eqb_eq in B. split; [discriminate|]. intro I. apply h_known0 in I. lia.
+    apply Nat.eqb_eq in B. split; [discriminate|]. intro I. apply h_known in I. lia.
 Qed.
 
 Lemma handles_begin_step t k : Handles (Some (Step t)) [] k -> Handles None [] (fst (begin_step t k)).
@@ -674,8 +642,8 @@ Proof.
     - intros u y F. rewrite find_update in F. destruct (Nat.eqb_spec t u); subst; eauto.
     - intros u y F. rewrite find_update in F. destruct (Nat.eqb_spec t u).
       + subst. rewrite E in F. injection F as <-. rewrite Q. split; [discriminate|contradiction].
-      + rewrite (h_queued0 _ _ F). split; auto. intros [Z|I]; auto. congruence.
-    - intros c I. apply h_call0. auto. }
+      + rewrite (h_queued _ _ F). split; auto. intros [Z|I]; auto. congruence.
+    - intros c I. apply h_call. auto. }
   destruct (t_ended x); simpl; [apply G; auto|].
   destruct (t_aborted x || _); simpl; [|apply G; auto].
   destruct (is_some (t_must_cancel x)); [eapply handles_same; [apply same_note|]|]; apply G; auto.

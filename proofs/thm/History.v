@@ -5,13 +5,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists Closure.
 Import ListNotations.
 
-(** The handles that have joined the ready ones, oldest first. *)
-Fixpoint pushed (h : list event) : list handle :=
-  match h with [] => [] | EPush x :: h => pushed h ++ [x] | _ :: h => pushed h end.
-(** The handles that were taken, oldest first. *)
-Fixpoint took (h : list event) : list handle :=
-  match h with [] => [] | ETake x :: h => took h ++ [x] | _ :: h => took h end.
-
 Definition is_take (e : event) : Prop := match e with ETake _ => True | _ => False end.
 
 (** Nothing is taken; what joins, joins at the end. *)
@@ -109,10 +102,6 @@ Qed.
 
 (** ** What is proved of every accepted run *)
 
-(** A4: the handles that joined are those that were taken and those that are still ready. *)
-Definition conserved (k : kernel) : Prop :=
-  Permutation (pushed (history k)) (took (history k) ++ ready k).
-
 Lemma conserved_apply m o m' a : apply m o = Some (m', a) -> conserved (kern m) -> conserved (kern m').
 Proof.
   intros A C. destruct (match o with OTake i => inl i | _ => inr tt end) as [i|] eqn:O.
@@ -123,11 +112,6 @@ Proof.
     unfold conserved in *. rewrite H, R, pushed_app, took_app, (took_none _ N), app_nil_r, app_assoc.
     apply Permutation_app_tail. auto.
 Qed.
-
-(** A9: without choices the handles are taken in the order in which they joined. *)
-Definition fifo (k : kernel) : Prop := pushed (history k) = took (history k) ++ ready k.
-
-Definition first_only (o : op) : Prop := forall i, o = OTake i -> i = 0.
 
 Lemma fifo_apply m o m' a : apply m o = Some (m', a) -> first_only o -> fifo (kern m) -> fifo (kern m').
 Proof.
@@ -151,14 +135,6 @@ Proof.
 Qed.
 
 (** ** The waiters of one future *)
-
-Inductive subsequence {A} : list A -> list A -> Prop :=
-| sub_nil : subsequence [] []
-| sub_skip x l l' : subsequence l l' -> subsequence l (x :: l')
-| sub_keep x l l' : subsequence l l' -> subsequence (x :: l) (x :: l').
-
-Definition handle_of (cb : callback) : handle :=
-  match cb with WakeTask t => Step t | RunCall c => Call c end.
 
 Lemma run_in_order cbs : forall k, exists l, ready (fold_left run_callback cbs k) = ready k ++ l /\
   subsequence l (map handle_of cbs) /\ (forall c, In (RunCall c) cbs -> In (Call c) l).

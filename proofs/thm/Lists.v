@@ -1,6 +1,7 @@
 (** Facts about lists and maps. *)
 From Coq Require Import List Arith NArith Lia Bool Permutation.
 From Seedloop.Spec Require Import Map Kernel Machine.
+From Seedloop.Spec Require Export Words.
 Import ListNotations.
 
 Lemma find_update A i (g : A -> A) l j :
@@ -49,9 +50,6 @@ Proof.
   - exists [], y, l; auto.
   - destruct (IH E) as (a & x & b & -> & ? & ->). exists (y :: a), x, b; auto.
 Qed.
-
-Fixpoint count {A} (p : A -> bool) (l : list A) : nat :=
-  match l with [] => 0 | x :: l => (if p x then 1 else 0) + count p l end.
 
 Lemma count_app A (p : A -> bool) a b : count p (a ++ b) = count p a + count p b.
 Proof. induction a; simpl; lia. Qed.
@@ -105,8 +103,6 @@ Proof.
   induction l as [|[u|c] l IH]; simpl; auto; [|congruence].
   destruct (t =? u); auto.
 Qed.
-
-Definition of_option {A} (x : option A) : list A := match x with Some x => [x] | None => [] end.
 
 Lemma existsb_false A (p : A -> bool) l : existsb p l = false -> forall x, In x l -> p x = false.
 Proof.

@@ -5,18 +5,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists Waits.
 Import ListNotations.
 
-(** [cbs]: callbacks of a future that is just being settled. *)
-Definition Requests (cbs : list callback) (k : kernel) : Prop :=
-  forall t x m, find t (tasks k) = Some x -> t_must_cancel x = Some m ->
-    t_ended x = false /\
-    (t_queued x = true \/ t_running x = true \/ awaits_closing x k = true \/ In (WakeTask t) cbs).
-
-Record Runner (rn : option task_id) (k : kernel) : Prop := {
-  r_running : forall t x, find t (tasks k) = Some x -> (t_running x = true <-> rn = Some t);
-  r_lives : forall t, rn = Some t -> exists x, find t (tasks k) = Some x /\ t_ended x = false;
-  r_told : forall t x, find t (tasks k) = Some x ->
-    (t_told x <> None -> t_running x = true) /\ (t_told_taken x = true -> t_told x <> None) }.
-
 (** What cancels and wakes leave alone. *)
 Definition rest_view (x : task) :=
   (t_future x, t_step x, t_running x, t_ended x, t_aborted x, t_awaits x, t_told x, t_told_taken x).
@@ -540,9 +528,6 @@ Qed.
 
 (** ** Who runs *)
 
-(** A handle is taken, or a task runs, not both. *)
-Definition exclusive m : Prop := taken m = None \/ running m = None.
-
 Lemma keeps_poll_runner rn t on since k : Runner rn k -> rn = Some t ->
   Runner rn (fst (poll_await t on since k)).
 Proof.
@@ -676,13 +661,7 @@ Proof.
   destruct (t_running x); auto. eapply runner_keeps; [apply keeps_wake|auto].
 Qed.
 
-(** ** The bundle *)
-
-Record Alive (m : machine) : Prop := {
-  a_waits : Waits None (kern m);
-  a_requests : Requests [] (kern m);
-  a_runner : Runner (running m) (kern m);
-  a_exclusive : exclusive m }.
+(** ** Every operation *)
 
 Theorem alive_apply m o m' a : apply m o = Some (m', a) -> Alive m -> Alive m'.
 Proof.

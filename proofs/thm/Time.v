@@ -6,10 +6,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists Closure Handles.
 Import ListNotations.
 
-(** The timers that have fired, and when, oldest first. *)
-Fixpoint fired (h : list event) : list (timer * time) :=
-  match h with [] => [] | EFire w n :: h => fired h ++ [(w, n)] | _ :: h => fired h end.
-
 Lemma fired_app a b : fired (a ++ b) = fired b ++ fired a.
 Proof. induction a as [|[] a IH]; simpl; rewrite ?app_nil_r, ?IH, ?app_assoc; auto. Qed.
 
@@ -24,25 +20,9 @@ Lemma still_apply m o m' a : apply m o = Some (m', a) -> timeless o = true -> st
 Proof.
   apply r_apply; try (constructor; reflexivity).
   - intros x y z [] []. constructor; congruence.
-  - intros k k' H _ T G N. constructor; auto. congruence.
+  - intros k k' H _ T G N _ _. constructor; auto. congruence.
   - intros e k S. constructor; auto. destruct e; simpl; auto; discriminate.
 Qed.
-
-(** When a timer fires. [armed_at] is when it was armed. *)
-Definition fires_at (w : timer) : time := N.max (deadline w) (armed_at w).
-
-Record Clock (blocked : bool) (k : kernel) : Prop := {
-  k_sorted : StronglySorted before (timers k);
-  k_registered : forall w, In w (timers k) -> registration w < registrations k;
-  k_armed : forall w, In w (timers k) -> (armed_at w <= now k)%N;
-  k_future : blocked = false -> forall w, In w (timers k) -> (now k <= fires_at w)%N;
-  k_early : forall w n, In (w, n) (fired (history k)) -> (deadline w <= n <= now k)%N;
-  k_exact : blocked = false -> forall w n, In (w, n) (fired (history k)) -> n = fires_at w;
-  k_fired : forall w n, In (w, n) (fired (history k)) -> registration w < registrations k;
-  k_next : forall v n w, In (v, n) (fired (history k)) -> In w (timers k) -> deadline v = deadline w ->
-    registration v < registration w;
-  k_ties : forall a v n b w o c, fired (history k) = a ++ (v, n) :: b ++ (w, o) :: c ->
-    deadline v = deadline w -> registration v < registration w }.
 
 Lemma clock_still b k k' : still k k' -> Clock b k -> Clock b k'.
 Proof. intros [N T G F] []. constructor; rewrite ?N, ?T, ?G, ?F; auto. Qed.
@@ -57,11 +37,11 @@ Proof.
   intros []. unfold arm. destruct (new_call a Armed k) as [k1 c] eqn:E. injection E as <- _.
   set (w := Timer d (registrations k) c (now k)). constructor; simpl; auto.
   - apply insert_timer_sorted; auto.
-  - intros v I. apply insert_timer_In in I as [->|I]; simpl; [lia|]. apply k_registered0 in I. lia.
+  - intros v I. apply insert_timer_In in I as [->|I]; simpl; [lia|]. apply k_registered in I. lia.
   - intros v I. apply insert_timer_In in I as [->|I]; simpl; [lia|auto].
   - intros B v I. apply insert_timer_In in I as [->|I]; [unfold fires_at; simpl; lia|auto].
-  - intros v n I. apply k_fired0 in I. lia.
-  - intros v n u I J D. apply insert_timer_In in J as [->|J]; simpl; [apply k_fired0 in I; lia|eauto].
+  - intros v n I. apply k_fired in I. lia.
+  - intros v n u I J D. apply insert_timer_In in J as [->|J]; simpl; [apply k_fired in I; lia|eauto].
 Qed.
 
 Lemma clock_fewer b p k r : r = registrations k -> Clock b k -> Clock b (set_timers (filter p (timers k)) r k).
@@ -81,8 +61,8 @@ Qed.
 Lemma clock_busy b ns k : Clock b k -> Clock true (busy ns k).
 Proof.
   intros []. constructor; simpl; auto; try discriminate.
-  - intros w I. apply k_armed0 in I. unfold time_add. lia.
-  - intros w n I. apply k_early0 in I. unfold time_add. lia.
+  - intros w I. apply k_armed in I. unfold time_add. lia.
+  - intros w n I. apply k_early in I. unfold time_add. lia.
 Qed.
 
 (** ** Timers fire *)
@@ -148,46 +128,46 @@ Proof.
   destruct (fire_fields l (set_timers r (registrations k) k)) as (N & T & G & F).
   destruct H. rewrite TE in *.
   assert (SR : StronglySorted before r) by (eapply sorted_app; eauto).
-  destruct (before_app _ _ k_sorted0) as [SL LR]. simpl in N, T, G, F.
+  destruct (before_app _ _ k_sorted) as [SL LR]. simpl in N, T, G, F.
   assert (IN : forall w n, In (w, n) (fired (history k) ++ map (fun w => (w, now k)) l) ->
     In (w, n) (fired (history k)) \/ (In w l /\ n = now k)).
   { intros w n I. apply in_app_iff in I as [I|I]; auto. apply in_map_iff in I as (v & Q & I).
     injection Q as <- <-. auto. }
   constructor; rewrite ?N, ?T, ?G, ?F; auto.
-  - intros w I. apply k_registered0, in_app_iff; auto.
-  - intros w I. apply k_armed0, in_app_iff; auto.
-  - intros B w I. apply k_future0; auto. apply in_app_iff; auto.
+  - intros w I. apply k_registered, in_app_iff; auto.
+  - intros w I. apply k_armed, in_app_iff; auto.
+  - intros B w I. apply k_future; auto. apply in_app_iff; auto.
   - intros w n I. destruct (IN _ _ I) as [J|[J ->]]; auto. apply LE in J. lia.
   - intros B w n I. destruct (IN _ _ I) as [J|[J ->]]; auto.
     assert (A : In w (l ++ r)) by (apply in_app_iff; auto).
-    pose proof (k_future0 B w A). pose proof (k_armed0 w A). apply LE in J. unfold fires_at in *. lia.
-  - intros w n I. destruct (IN _ _ I) as [J|[J ->]]; eauto. apply k_registered0, in_app_iff; auto.
+    pose proof (k_future B w A). pose proof (k_armed w A). apply LE in J. unfold fires_at in *. lia.
+  - intros w n I. destruct (IN _ _ I) as [J|[J ->]]; eauto. apply k_registered, in_app_iff; auto.
   - intros v n w I J D. destruct (IN _ _ I) as [K|[K ->]].
-    + eapply k_next0; eauto. apply in_app_iff; auto.
+    + eapply k_next; eauto. apply in_app_iff; auto.
     + destruct (LR v w K J) as [L|[_ L]]; auto. lia.
   - intros a v n b' w o c Q D. apply two_in_app in Q as [(x & y & z & Q)|[(x & y & z & Q)|[I J]]].
-    + eapply k_ties0; eauto.
+    + eapply k_ties; eauto.
     + apply two_in_map in Q as (l1 & u & l2 & u' & l3 & -> & Q1 & Q2).
       injection Q1 as <- _. injection Q2 as <- _.
       destruct (before_app _ _ SL) as [S1 _]. apply sorted_app in SL.
       inversion SL as [|? ? _ S2]; subst. rewrite Forall_forall in S2.
       destruct (S2 u') as [L|[_ L]]; auto; [apply in_app_iff; right; left; auto|]. lia.
     + apply in_map_iff in J as (u & Q & J). injection Q as <- _.
-      eapply k_next0; eauto. apply in_app_iff; auto.
+      eapply k_next; eauto. apply in_app_iff; auto.
 Qed.
 
 Lemma clock_advance b d k : Clock b k -> next_deadline k = Some d -> (now k < d)%N ->
   Clock b (set_now d k).
 Proof.
   intros H E L. unfold next_deadline in E. destruct (timers k) as [|w l] eqn:T; [discriminate|].
-  injection E as <-. destruct H. rewrite T in *. inversion k_sorted0 as [|? ? S1 S2]; subst.
+  injection E as <-. destruct H. rewrite T in *. inversion k_sorted as [|? ? S1 S2]; subst.
   rewrite Forall_forall in S2.
   assert (LE : forall v, In v (w :: l) -> (deadline w <= deadline v)%N).
   { intros v [<-|I]; [lia|]. destruct (S2 v I) as [Q|[Q _]]; lia. }
   constructor; simpl; rewrite ?T; auto.
-  - intros v I. apply k_armed0 in I. lia.
+  - intros v I. apply k_armed in I. lia.
   - intros B v I. unfold fires_at. apply LE in I. lia.
-  - intros v n I. apply k_early0 in I. lia.
+  - intros v n I. apply k_early in I. lia.
 Qed.
 
 Lemma clock_begin_iteration b k : Clock b k -> Clock b (fst (begin_iteration k)).
@@ -206,8 +186,6 @@ Proof.
   destruct (time_ltb (now k) d) eqn:L; auto. simpl. apply clock_collect, clock_advance; auto.
   apply N.ltb_lt. exact L.
 Qed.
-
-Definition blocks (o : op) : bool := match o with OBusy _ => true | _ => false end.
 
 Theorem clock_apply b m o m' a : apply m o = Some (m', a) -> Clock b (kern m) ->
   Clock (b || blocks o) (kern m').

@@ -5,30 +5,6 @@ From Seedloop.Spec Require Import Map Kernel Machine.
 From Seedloop.Thm Require Import Lists.
 Import ListNotations.
 
-(** How often [t] awaits [f]. *)
-Definition waits t f k : nat :=
-  match find t (tasks k) with Some x => count (Nat.eqb f) (awaited x) | None => 0 end.
-
-(** [ending]: a task whose body has ended and whose future is not yet settled. *)
-Record Waits (ending : option task_id) (k : kernel) : Prop := {
-  w_fresh_task : forall t x, find t (tasks k) = Some x -> t < next_task k;
-  w_fresh_future : forall f y, find f (futures k) = Some y -> f < next_future k;
-  w_done : forall f y, find f (futures k) = Some y -> f_state y <> Pending -> f_callbacks y = [];
-  w_count : forall t f y, find f (futures k) = Some y -> f_state y = Pending ->
-    count (is_wake t) (f_callbacks y) = waits t f k;
-  w_ended : forall t x, find t (tasks k) = Some x -> t_ended x = true -> t_awaits x = [];
-  w_known : forall t x f, find t (tasks k) = Some x -> In f (awaited x) -> f < next_future k;
-  w_future : forall t x, find t (tasks k) = Some x -> exists y,
-    find (t_future x) (futures k) = Some y /\ f_on_cancel y = OfTask t /\
-    (t_ended x = false -> f_state y = Pending) /\
-    (t_ended x = true -> f_state y = Pending -> ending = Some t);
-  w_task : forall f y t, find f (futures k) = Some y -> f_on_cancel y = OfTask t -> exists x,
-    find t (tasks k) = Some x /\ t_future x = f;
-  w_children : forall f y gs, find f (futures k) = Some y -> f_on_cancel y = Children gs ->
-    forall g, In g gs -> g < f;
-  w_resolve : forall c x f, find c (calls k) = Some x -> c_action x = Resolve f ->
-    f < next_future k /\ is_plain f k = true }.
-
 Definition task_view (x : task) := (t_future x, t_ended x, t_awaits x).
 Definition future_view (y : future) := (f_state y, f_callbacks y, f_on_cancel y).
 
@@ -87,13 +63,13 @@ Proof.
   - intros t x f E I. destruct (VT _ _ E) as (? & ? & _ & _ & Q). unfold awaited in *.
     rewrite <- Q in I. eauto.
   - intros t x E. destruct (VT _ _ E) as (z & Ez & <- & <- & _).
-    destruct (w_future0 _ _ Ez) as (y & Ey & P1 & P2 & P3).
+    destruct (w_future _ _ Ez) as (y & Ey & P1 & P2 & P3).
     destruct (VF' _ _ Ey) as (y' & Ey' & Q1 & _ & Q2). exists y'. rewrite Q1, Q2. auto.
   - intros f y t E P. destruct (VF _ _ E) as (z & Ez & _ & _ & Q). rewrite <- Q in P.
-    destruct (w_task0 _ _ _ Ez P) as (x & Ex & <-). destruct (VT' _ _ Ex) as (x' & ? & ? & _). eauto.
+    destruct (w_task _ _ _ Ez P) as (x & Ex & <-). destruct (VT' _ _ Ex) as (x' & ? & ? & _). eauto.
   - intros f y gs E P. destruct (VF _ _ E) as (z & Ez & _ & _ & Q). rewrite <- Q in P. eauto.
   - intros c x f E P. destruct (C _ _ E) as (z & Ez & Q). rewrite <- Q in P.
-    destruct (w_resolve0 _ _ _ Ez P). split; auto. rewrite (plain_view f k k'); auto.
+    destruct (w_resolve _ _ _ Ez P). split; auto. rewrite (plain_view f k k'); auto.
 Qed.
 
 (** ** What changes nothing here *)
@@ -231,17 +207,17 @@ Proof.
   - intros g z F P. destruct (FF _ _ F) as [[-> ->]|[_ F']]; eauto.
   - intros t g z F P. destruct (FF _ _ F) as [[-> ->]|[_ F']]; [contradiction|].
     change (waits t g (in_future f (fun _ => y') k)) with (waits t g k). eauto.
-  - intros t x F. simpl in F. destruct (w_future0 _ _ F) as (z & Ez & Q1 & Q2 & Q3). simpl.
+  - intros t x F. simpl in F. destruct (w_future _ _ F) as (z & Ez & Q1 & Q2 & Q3). simpl.
     rewrite find_update. destruct (Nat.eqb_spec f (t_future x)) as [->|N].
     + rewrite Ez. simpl. exists y'. simpl. rewrite E in Ez. injection Ez as <-.
       rewrite Q1. repeat split; auto; intro P.
       * rewrite (OT _ _ Q1 F) in P. discriminate.
       * contradiction.
     + exists z. repeat split; auto. intros P P'. destruct (EE t (Q3 P P')) as [Q|Q]; auto.
-      destruct (w_task0 _ _ _ E Q) as (x' & F' & Z). congruence.
+      destruct (w_task _ _ _ E Q) as (x' & F' & Z). congruence.
   - intros g z t F P. destruct (FF _ _ F) as [[-> ->]|[_ F']]; eauto.
   - intros g z gs F P. destruct (FF _ _ F) as [[-> ->]|[_ F']]; eauto.
-  - intros c x g F P. destruct (w_resolve0 _ _ _ F P) as [A B]. split; auto. revert B.
+  - intros c x g F P. destruct (w_resolve _ _ _ F P) as [A B]. split; auto. revert B.
     unfold is_plain, find_future. simpl. rewrite find_update. destruct (Nat.eqb_spec f g); auto.
     subst. rewrite E. simpl. auto.
 Qed.
@@ -257,7 +233,7 @@ Proof.
   intros H S EE OT.
   assert (K : (forall y, find f (futures k) = Some y -> f_state y <> Pending) -> Waits e' k).
   { intro N. destruct H. constructor; auto.
-    intros t x F. destruct (w_future0 _ _ F) as (z & Ez & Q1 & Q2 & Q3). exists z.
+    intros t x F. destruct (w_future _ _ F) as (z & Ez & Q1 & Q2 & Q3). exists z.
     repeat split; auto. intros P P'. destruct (EE t (Q3 P P')) as [Q|(y & Ey & _ & Q)]; auto.
     exfalso. eapply N; eauto. }
   unfold settle, find_future. destruct (find f (futures k)) as [y|] eqn:E; [|apply K; discriminate].
@@ -338,23 +314,23 @@ Lemma waits_future_new rule k : Waits None k -> older rule k = true ->
   Waits None (fst (future_new rule k)).
 Proof.
   intros H O. destruct H. constructor; simpl; auto.
-  - intros f y E. destruct (Nat.eqb_spec f (next_future k)); [lia|]. apply w_fresh_future0 in E. lia.
+  - intros f y E. destruct (Nat.eqb_spec f (next_future k)); [lia|]. apply w_fresh_future in E. lia.
   - intros f y E P. destruct (Nat.eqb_spec f (next_future k)); [injection E as <-; auto|eauto].
   - intros t f y E P. unfold waits. simpl. destruct (Nat.eqb_spec f (next_future k)).
     + injection E as <-. simpl. destruct (find t (tasks k)) as [x|] eqn:F; auto. symmetry.
       apply Nat.le_antisymm; [|lia]. apply Nat.nlt_ge. intro Q. apply count_pos in Q as (g & I & Q).
-      apply Nat.eqb_eq in Q. subst g. pose proof (w_known0 _ _ _ F I). lia.
+      apply Nat.eqb_eq in Q. subst g. pose proof (w_known _ _ _ F I). lia.
     + eauto.
-  - intros t x f E I. pose proof (w_known0 _ _ _ E I). lia.
-  - intros t x E. destruct (w_future0 _ _ E) as (y & Ey & Q). exists y.
+  - intros t x f E I. pose proof (w_known _ _ _ E I). lia.
+  - intros t x E. destruct (w_future _ _ E) as (y & Ey & Q). exists y.
     destruct (Nat.eqb_spec (t_future x) (next_future k)) as [N|]; auto.
-    apply w_fresh_future0 in Ey. lia.
+    apply w_fresh_future in Ey. lia.
   - intros f y t E P. destruct (Nat.eqb_spec f (next_future k)); [|eauto]. injection E as <-.
     simpl in P. subst. discriminate.
   - intros f y gs E P. destruct (Nat.eqb_spec f (next_future k)); [|eauto]. injection E as <-.
     simpl in P. subst. simpl in O. intros g I. rewrite forallb_forall in O. apply O in I.
     apply Nat.ltb_lt in I. auto.
-  - intros c x f E P. destruct (w_resolve0 _ _ _ E P) as [A B]. split; [lia|]. revert B.
+  - intros c x f E P. destruct (w_resolve _ _ _ E P) as [A B]. split; [lia|]. revert B.
     unfold is_plain, find_future. simpl. destruct (Nat.eqb_spec f (next_future k)); [lia|auto].
 Qed.
 
@@ -366,31 +342,31 @@ Proof.
   { intro f. unfold waits. destruct (find (next_task k) (tasks k)) eqn:F; auto.
     apply (w_fresh_task _ _ H) in F. lia. }
   destruct H. constructor; simpl; auto.
-  - intros t x E. destruct (Nat.eqb_spec t (next_task k)); [lia|]. apply w_fresh_task0 in E. lia.
-  - intros f y E. destruct (Nat.eqb_spec f (next_future k)); [lia|]. apply w_fresh_future0 in E. lia.
+  - intros t x E. destruct (Nat.eqb_spec t (next_task k)); [lia|]. apply w_fresh_task in E. lia.
+  - intros f y E. destruct (Nat.eqb_spec f (next_future k)); [lia|]. apply w_fresh_future in E. lia.
   - intros f y E P. destruct (Nat.eqb_spec f (next_future k)); [injection E as <-; auto|eauto].
   - intros t f y E P.
     assert (R : count (is_wake t) (f_callbacks y) = waits t f k).
     { destruct (Nat.eqb_spec f (next_future k)); [|eauto]. injection E as <-. simpl.
       unfold waits. destruct (find t (tasks k)) as [x|] eqn:F; auto. symmetry.
       apply Nat.le_antisymm; [|lia]. apply Nat.nlt_ge. intro Q. apply count_pos in Q as (g & I & Q).
-      apply Nat.eqb_eq in Q. subst g. pose proof (w_known0 _ _ _ F I). lia. }
+      apply Nat.eqb_eq in Q. subst g. pose proof (w_known _ _ _ F I). lia. }
     rewrite R. unfold waits at 2. simpl. destruct (Nat.eqb_spec t (next_task k)); [|reflexivity].
     subst. rewrite NT. reflexivity.
   - intros t x E P. destruct (t =? next_task k); [injection E as <-; auto|eauto].
   - intros t x f E I. destruct (t =? next_task k); [injection E as <-; destruct I|].
-    pose proof (w_known0 _ _ _ E I). lia.
+    pose proof (w_known _ _ _ E I). lia.
   - intros t x E. destruct (Nat.eqb_spec t (next_task k)).
     + injection E as <-. simpl. rewrite Nat.eqb_refl. eexists. repeat split; eauto; simpl; [congruence|discriminate].
-    + destruct (w_future0 _ _ E) as (y & Ey & Q). exists y.
+    + destruct (w_future _ _ E) as (y & Ey & Q). exists y.
       destruct (Nat.eqb_spec (t_future x) (next_future k)) as [N|]; auto.
-      apply w_fresh_future0 in Ey. lia.
+      apply w_fresh_future in Ey. lia.
   - intros f y t E P. destruct (Nat.eqb_spec f (next_future k)).
     + injection E as <-. simpl in P. injection P as <-. rewrite Nat.eqb_refl. eauto.
-    + destruct (w_task0 _ _ _ E P) as (x & F & Q). exists x.
-      destruct (Nat.eqb_spec t (next_task k)); auto. apply w_fresh_task0 in F. lia.
+    + destruct (w_task _ _ _ E P) as (x & F & Q). exists x.
+      destruct (Nat.eqb_spec t (next_task k)); auto. apply w_fresh_task in F. lia.
   - intros f y gs E P. destruct (Nat.eqb_spec f (next_future k)); [|eauto]. injection E as <-. discriminate.
-  - intros c x f E P. destruct (w_resolve0 _ _ _ E P) as [A B]. split; [lia|]. revert B.
+  - intros c x f E P. destruct (w_resolve _ _ _ E P) as [A B]. split; [lia|]. revert B.
     unfold is_plain, find_future. simpl. destruct (Nat.eqb_spec f (next_future k)); [lia|auto].
 Qed.
 
@@ -404,11 +380,11 @@ Proof.
   { intros g z F. rewrite find_remove in F. destruct (Nat.eqb_spec f g); [discriminate|auto]. }
   destruct H. constructor; simpl; auto; try (intros g z F; destruct (FF _ _ F); eauto; fail).
   - intros t g z F P. destruct (FF _ _ F). change (waits t g k1) with (waits t g k). eauto.
-  - intros t x F. destruct (w_future0 _ _ F) as (z & Ez & Q). exists z. rewrite find_remove.
+  - intros t x F. destruct (w_future _ _ F) as (z & Ez & Q). exists z. rewrite find_remove.
     destruct (Nat.eqb_spec f (t_future x)); auto. exfalso. eapply N; eauto.
   - intros g z t F P. destruct (FF _ _ F). eauto.
   - intros g z gs F P. destruct (FF _ _ F). eauto.
-  - intros c x g F P. destruct (w_resolve0 _ _ _ F P) as [A B]. split; auto. revert B.
+  - intros c x g F P. destruct (w_resolve _ _ _ F P) as [A B]. split; auto. revert B.
     unfold is_plain, find_future. simpl. rewrite find_remove. destruct (f =? g); auto.
 Qed.
 
@@ -429,17 +405,17 @@ Proof.
   - intros u z F. destruct (TT _ _ F). eauto.
   - intros u z F. destruct (FF _ _ F). eauto.
   - intros u z F. destruct (FF _ _ F). eauto.
-  - intros u g z F P. destruct (FF _ _ F). rewrite (w_count0 u g z); auto. unfold waits. simpl.
+  - intros u g z F P. destruct (FF _ _ F). rewrite (w_count u g z); auto. unfold waits. simpl.
     rewrite find_remove. destruct (Nat.eqb_spec t u); auto. subst. rewrite E. unfold awaited. rewrite A. auto.
   - intros u z F. destruct (TT _ _ F). eauto.
   - intros u z g F. destruct (TT _ _ F). eauto.
-  - intros u z F. destruct (TT _ _ F) as [N F']. destruct (w_future0 _ _ F') as (y' & Ey' & P1 & P2).
+  - intros u z F. destruct (TT _ _ F) as [N F']. destruct (w_future _ _ F') as (y' & Ey' & P1 & P2).
     exists y'. rewrite find_remove. destruct (Nat.eqb_spec (t_future x) (t_future z)) as [Q|]; auto.
     rewrite <- Q in Ey'. congruence.
-  - intros g z u F P. destruct (FF _ _ F) as [N F']. destruct (w_task0 _ _ _ F' P) as (x' & Ex' & Q).
+  - intros g z u F P. destruct (FF _ _ F) as [N F']. destruct (w_task _ _ _ F' P) as (x' & Ex' & Q).
     exists x'. rewrite find_remove. destruct (Nat.eqb_spec t u); auto. subst. congruence.
   - intros g z gs F P. destruct (FF _ _ F). eauto.
-  - intros c z g F P. destruct (w_resolve0 _ _ _ F P) as [B1 B2]. split; auto. revert B2.
+  - intros c z g F P. destruct (w_resolve _ _ _ F P) as [B1 B2]. split; auto. revert B2.
     unfold is_plain, find_future. simpl. rewrite find_remove. destruct (t_future x =? g); auto.
 Qed.
 
@@ -450,7 +426,7 @@ Lemma waits_new_call a p k : Waits None k -> resolvable a k -> Waits None (fst (
 Proof.
   intros [] R. constructor; simpl; auto. intros c x f E P. destruct (c =? next_call k).
   - injection E as <-. exact (R f P).
-  - exact (w_resolve0 _ _ _ E P).
+  - exact (w_resolve _ _ _ E P).
 Qed.
 Lemma waits_call_soon a k : Waits None k -> resolvable a k -> Waits None (fst (call_soon a k)).
 Proof.
@@ -486,7 +462,7 @@ Proof.
   - intros t u z F P. change (waits t u (in_future f g k)) with (waits t u k).
     destruct (FF _ _ F) as (y & F' & [->|[-> ->]]); eauto.
     destruct (G y) as [Q _]. rewrite Q in P. rewrite (proj2 (C y t F')). eauto.
-  - intros t x F. destruct (w_future0 _ _ F) as (y & Ey & Q). simpl. rewrite find_update.
+  - intros t x F. destruct (w_future _ _ F) as (y & Ey & Q). simpl. rewrite find_update.
     destruct (f =? t_future x); [|eauto]. rewrite Ey. simpl. exists (g y). destruct (G y) as [-> ->]. auto.
   - intros u z t F P. destruct (FF _ _ F) as (y & F' & [->|[-> ->]]); eauto.
     destruct (G y) as [_ Q]. rewrite Q in P. eauto.
@@ -559,22 +535,22 @@ Proof.
   - intros u z Q P. destruct (FF _ _ Q) as (y & Q' & [[_ ->]|[-> ->]]); eauto.
     destruct (L y) as [R _]. rewrite R in P. apply (proj1 (F _ Q')); auto. eauto.
   - intros u v z Q P. rewrite WW. destruct (FF _ _ Q) as (y & Q' & [[N ->]|[-> ->]]).
-    + rewrite (w_count0 _ _ _ Q' P). destruct (Nat.eqb_spec t u); auto. subst.
+    + rewrite (w_count _ _ _ Q' P). destruct (Nat.eqb_spec t u); auto. subst.
       rewrite T3 by auto. unfold waits. rewrite E. auto.
     + destruct (L y) as [R _]. rewrite R in P. destruct (Nat.eqb_spec t u).
       * subst. apply T4; auto.
       * rewrite (proj2 (F _ Q')) by auto. auto.
   - intros u z Q P. destruct (TT _ _ Q) as [[-> ->]|[_ Q']]; [rewrite G2 in P; auto|eauto].
-  - intros u z v Q I. destruct (TT _ _ Q) as [[-> ->]|[_ Q']]; [exact (T2 _ I)|exact (w_known0 _ _ _ Q' I)].
+  - intros u z v Q I. destruct (TT _ _ Q) as [[-> ->]|[_ Q']]; [exact (T2 _ I)|exact (w_known _ _ _ Q' I)].
   - intros u z Q.
     assert (exists z', find u (tasks k) = Some z' /\ t_future z = t_future z' /\ t_ended z = t_ended z')
       as (z' & Q' & -> & ->) by (destruct (TT _ _ Q) as [[-> ->]|[_ Q']]; eauto).
-    destruct (w_future0 _ _ Q') as (y & Ey & R). simpl. rewrite find_update.
+    destruct (w_future _ _ Q') as (y & Ey & R). simpl. rewrite find_update.
     destruct (f =? t_future z'); [|eauto]. rewrite Ey. simpl. exists (h y). destruct (L y) as [-> ->]. auto.
   - intros u z v Q P.
     assert (exists z', find u (futures k) = Some z' /\ f_on_cancel z' = f_on_cancel z) as (z' & Q' & R).
     { destruct (FF _ _ Q) as (y & Q' & [[_ ->]|[_ ->]]); [eauto|]. exists y. destruct (L y) as [_ ->]. auto. }
-    rewrite <- R in P. destruct (w_task0 _ _ _ Q' P) as (x' & Ex' & Z). simpl. rewrite find_update.
+    rewrite <- R in P. destruct (w_task _ _ _ Q' P) as (x' & Ex' & Z). simpl. rewrite find_update.
     destruct (Nat.eqb_spec t v); [|eauto]. subst v. rewrite E in Ex'. injection Ex' as <-.
     rewrite E. exists (g x). simpl. split; auto. congruence.
   - intros u z gs Q P.
@@ -744,16 +720,16 @@ Proof.
     destruct (find u (futures k)) as [y|] eqn:Q; [|contradiction].
     destruct RF as (A & _ & _ & C & B). rewrite A in P. unfold waits. rewrite R1, GT.
     destruct (Nat.eqb_spec t v).
-    + subst v. rewrite B, (w_count0 t u y Q P), AN. unfold waits. rewrite E. simpl. lia.
-    + rewrite C by auto. rewrite (w_count0 v u y Q P). auto.
+    + subst v. rewrite B, (w_count t u y Q P), AN. unfold waits. rewrite E. simpl. lia.
+    + rewrite C by auto. rewrite (w_count v u y Q P). auto.
   - intros u z F P. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; auto|eauto].
   - intros u z f F I. rewrite GT in F. destruct (Nat.eqb_spec t u); [injection F as <-; rewrite AN in I; destruct I|].
-    exact (w_known0 _ _ _ F I).
+    exact (w_known _ _ _ F I).
   - intros u z F. rewrite GT in F.
     assert (exists z', find u (tasks k) = Some z' /\ t_future z = t_future z' /\
       (t <> u -> t_ended z = t_ended z')) as (z' & F' & -> & N).
     { destruct (Nat.eqb_spec t u); [injection F as <-; subst; exists x; split; auto; split; auto; contradiction|eauto]. }
-    destruct (w_future0 _ _ F') as (y & Ey & P1 & P2 & P3). specialize (RF (t_future z')).
+    destruct (w_future _ _ F') as (y & Ey & P1 & P2 & P3). specialize (RF (t_future z')).
     change (futures k2) with (futures k) in RF.
     rewrite Ey in RF. destruct (find (t_future z') (futures k3)) as [y'|]; [|contradiction].
     destruct RF as (A & B & _). exists y'. rewrite A, B. repeat split; auto.
@@ -764,13 +740,13 @@ Proof.
       specialize (P3 D P). discriminate.
   - intros f y u F P. specialize (RF f). change (futures k2) with (futures k) in RF. rewrite F in RF.
     destruct (find f (futures k)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
-    rewrite B in P. destruct (w_task0 _ _ _ Q P) as (x' & Ex' & Z). rewrite GT.
+    rewrite B in P. destruct (w_task _ _ _ Q P) as (x' & Ex' & Z). rewrite GT.
     destruct (Nat.eqb_spec t u); [|eauto]. subst u. rewrite E in Ex'. injection Ex' as <-.
     exists (g x). split; congruence.
   - intros f y gs F P. specialize (RF f). change (futures k2) with (futures k) in RF. rewrite F in RF.
     destruct (find f (futures k)) as [z|] eqn:Q; [|contradiction]. destruct RF as (_ & B & _).
     rewrite B in P. eauto.
-  - intros c z f F P. destruct (w_resolve0 _ _ _ F P) as [A B]. split; auto. revert B.
+  - intros c z f F P. destruct (w_resolve _ _ _ F P) as [A B]. split; auto. revert B.
     specialize (RF f). change (futures k2) with (futures k) in RF. unfold is_plain, find_future.
     destruct (find f (futures k)), (find f (futures k3)); auto; try contradiction.
     destruct RF as (_ & -> & _). auto.
