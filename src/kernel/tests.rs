@@ -172,3 +172,104 @@ fn states_that_behave_alike_are_canonically_equal() {
     cancelled.cancel_task(task, &None);
     assert_ne!(one.canonical(), cancelled.canonical());
 }
+
+/// A task whose step is ready, and the way into it.
+fn task_of(kernel: &mut Kernel) -> (TaskId, &mut tasks::Task) {
+    let task = kernel.spawn();
+    (task, kernel.tasks.get_mut(task.0).unwrap())
+}
+
+#[test]
+#[should_panic(expected = "is queued twice")]
+fn a_step_that_is_ready_twice_is_seen() {
+    let mut kernel = Kernel::default();
+    let (task, _) = task_of(&mut kernel);
+    kernel.ready.push(Handle::Step(task));
+    kernel.check_all();
+}
+
+#[test]
+#[should_panic(expected = "says queued: false")]
+fn a_task_that_does_not_know_of_its_step_is_seen() {
+    let mut kernel = Kernel::default();
+    task_of(&mut kernel).1.queued = false;
+    kernel.check_all();
+}
+
+#[test]
+#[should_panic(expected = "is armed")]
+fn a_timer_that_is_due_at_another_time_is_seen() {
+    let mut kernel = Kernel::default();
+    let call = kernel.arm(10, Action::Closure);
+    kernel.calls.get_mut(call.0).unwrap().place = calls::Place::Armed(11, 0);
+    kernel.check_all();
+}
+
+#[test]
+#[should_panic(expected = "2 tasks run at once")]
+fn two_running_tasks_are_seen() {
+    let mut kernel = Kernel::default();
+    for _ in 0..2 {
+        task_of(&mut kernel).1.running = true;
+    }
+    kernel.check_all();
+}
+
+#[test]
+#[should_panic(expected = "parks a pending cancel")]
+fn a_cancel_that_nothing_will_deliver_is_seen() {
+    let mut kernel = Kernel::default();
+    let task = kernel.spawn();
+    zero(&mut kernel);
+    step_waiting(&mut kernel, task, None);
+    zero(&mut kernel);
+    let entry = kernel.tasks.get_mut(task.0).unwrap();
+    (entry.queued, entry.must_cancel) = (false, Some(None));
+    kernel.check_all();
+}
+
+#[test]
+#[should_panic(expected = "which does not know")]
+fn a_lost_wake_up_is_seen() {
+    let mut kernel = Kernel::default();
+    let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    zero(&mut kernel);
+    step_waiting(&mut kernel, task, Some(future));
+    kernel.remove_wake(future, task);
+    kernel.check_all();
+}
+
+#[test]
+fn a_large_state_is_checked_now_and_then() {
+    let mut kernel = Kernel::default();
+    (0..65).for_each(|_| task_of(&mut kernel).1.queued = false);
+    kernel.check(4_095);
+}
+
+#[test]
+#[should_panic(expected = "says queued: false")]
+fn a_large_state_is_checked_every_4096_steps() {
+    let mut kernel = Kernel::default();
+    (0..65).for_each(|_| task_of(&mut kernel).1.queued = false);
+    kernel.check(4_096);
+}
+
+#[test]
+#[should_panic(expected = "says queued: false")]
+fn a_small_state_is_checked_in_every_step() {
+    let mut kernel = Kernel::default();
+    (0..64).for_each(|_| task_of(&mut kernel).1.queued = false);
+    kernel.check(4_095);
+}
+
+#[test]
+fn the_message_of_a_cancel_is_part_of_the_state() {
+    let told = |message: &str| {
+        let mut kernel = sleeper(0, 1, 0);
+        let task = kernel.live_tasks()[0];
+        kernel.cancel_task(task, &Some(message.into()));
+        kernel.canonical()
+    };
+    assert_eq!(told("why"), told("why"));
+    assert_ne!(told("why"), told("who"));
+}
