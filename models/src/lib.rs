@@ -19,6 +19,7 @@ mod primitives {
     };
 }
 
+// The models use a part of each: what is not used here is used by the crate.
 #[path = "../../src/exec/inbox.rs"]
 #[allow(dead_code)]
 mod inbox;

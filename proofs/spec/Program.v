@@ -30,7 +30,7 @@ Inductive value :=
 | VList (l : list value)
 | VExc (e : exception).
 
-(** What an awaitable is. *)
+(** What an awaitable is. The handle of a callback is none, and no program may await it. *)
 Inductive awaitable :=
 | AwHandle (h : name)
 | AwCoro (c : name)

@@ -10,12 +10,12 @@ mod search;
 mod small;
 mod words;
 
-use std::thread;
+use std::{panic::resume_unwind, thread};
 
 use seedloop_oracle::{Model, Value};
 use serde_json::Value as Json;
 
-use crate::grammar::Program;
+use crate::{check::Refusal, grammar::Program, run::load};
 use words::{Covered, Words};
 
 const MODEL: &str =
@@ -30,8 +30,28 @@ fn with_model<T: Send>(job: impl FnOnce(&Model) -> T + Send) -> T {
         let thread = thread::Builder::new().stack_size(1 << 30);
         let run = move || job(&Model::load(MODEL).expect("proofs/extracted/model.json"));
         let running = thread.spawn_scoped(scope, run).expect("a thread");
-        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        running.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
+}
+
+/// Runs `job` for each half of the work, on a thread each, and adds up the two pairs of counts.
+fn in_halves(job: impl Fn(&Model, usize) -> (u64, u64) + Sync) -> (u64, u64) {
+    let job = &job;
+    let halves = thread::scope(|scope| {
+        let halves = [0, 1].map(|half| scope.spawn(move || with_model(|model| job(model, half))));
+        halves.map(|half| half.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    halves.into_iter().fold((0, 0), |sum, half| (sum.0 + half.0, sum.1 + half.1))
+}
+
+/// A program that the tests have made.
+fn made(text: &str) -> &'static Program {
+    match load(text) {
+        Ok(parsed) => parsed,
+        Err(Refusal::Malformed(problem) | Refusal::NotSimulated(problem)) => {
+            panic!("{problem}: {text}")
+        }
+    }
 }
 
 /// What the model makes of a program.
@@ -73,8 +93,8 @@ impl<'m> Spoken<'m> {
 }
 
 /// Both traces are the same. `what` tells of which program.
-fn compare(ours: &[Json], models: &[Json], what: &str) {
-    let first = ours.iter().zip(models).find(|(ours, models)| ours != models);
-    assert_eq!(first, None, "the Rust's and the model's; {what}");
-    assert_eq!(ours.len(), models.len(), "lines; {what}");
+fn compare(theirs: &[Json], models: &[Json], what: &str) {
+    let first = theirs.iter().zip(models).find(|(theirs, models)| theirs != models);
+    assert_eq!(first, None, "theirs and the model's; {what}");
+    assert_eq!(theirs.len(), models.len(), "lines; {what}");
 }

@@ -4,19 +4,13 @@
 use seedloop_oracle::{Model, Value};
 
 use super::{
-    FUEL, Spoken, compare,
+    FUEL, Spoken, compare, made,
     schedule::{Choice, run_with},
 };
-use crate::{check::Refusal, run::load};
 
 /// Goes through the schedules of the program; gives how many there are.
 pub(crate) fn every_schedule(model: &Model, text: &str) -> u64 {
-    let parsed = match load(text) {
-        Ok(parsed) => parsed,
-        Err(Refusal::Malformed(problem) | Refusal::NotSimulated(problem)) => {
-            panic!("{problem}: {text}")
-        }
-    };
+    let parsed = made(text);
     let spoken = Spoken::new(model, parsed).expect("the model has words for it");
     let mut schedules = 0;
     let mut open: Vec<(Value, Vec<Choice>)> = vec![(spoken.start(), Vec::new())];

@@ -4,12 +4,11 @@
 //! [`OTHER`], in each of three [`WRAPPERS`]. The model's states are shared along the tree of
 //! choices; the Rust runs each schedule from its start.
 
-use std::{env, panic::resume_unwind, thread};
+use std::env;
 
-use seedloop_oracle::Model;
 use serde_json::{Value as Json, json};
 
-use super::{search::every_schedule, with_model};
+use super::{in_halves, search::every_schedule};
 
 fn main_statements() -> Vec<Json> {
     let a = json!({"k": "handle", "h": "a"});
@@ -103,19 +102,12 @@ fn program(main: &[Json], a: &[Json]) -> Json {
 
 /// Goes through every program within the bound, on two threads.
 fn search(bound: Bound) -> (u64, u64) {
-    let half = |half: usize| {
-        move |model: &Model| {
-            let programs = bound.programs().skip(half).step_by(2);
-            programs.fold((0, 0), |(programs, schedules), program| {
-                (programs + 1, schedules + every_schedule(model, &program.to_string()))
-            })
-        }
-    };
-    let halves = thread::scope(|scope| {
-        let halves = [0, 1].map(|at| scope.spawn(move || with_model(half(at))));
-        halves.map(|half| half.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    });
-    halves.into_iter().fold((0, 0), |sum, half| (sum.0 + half.0, sum.1 + half.1))
+    in_halves(|model, half| {
+        let programs = bound.programs().skip(half).step_by(2);
+        programs.fold((0, 0), |(programs, schedules), program| {
+            (programs + 1, schedules + every_schedule(model, &program.to_string()))
+        })
+    })
 }
 
 /// The bound of `cargo test`, and what it comes to; `SEEDLOOP_SMALL_SCOPE=2,2` has another.
