@@ -4,11 +4,18 @@
 //! [`OTHER`], in each of three [`WRAPPERS`]. The model's states are shared along the tree of
 //! choices; the Rust runs each schedule from its start.
 
-use std::env;
+use std::{
+    env, iter,
+    process::Command,
+    str::FromStr,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
 
+use seedloop_oracle::Model;
 use serde_json::{Value as Json, json};
 
-use super::{in_halves, search::every_schedule};
+use super::{in_halves, search::every_schedule, with_model};
 
 fn main_statements() -> Vec<Json> {
     let a = json!({"k": "handle", "h": "a"});
@@ -73,12 +80,11 @@ struct Bound {
 }
 
 impl Bound {
-    fn programs(self) -> impl Iterator<Item = Json> {
+    /// Every `step`th program, from the `first` on.
+    fn programs(self, first: usize, step: usize) -> impl Iterator<Item = Json> {
         let (main, other) = (lists(&main_statements(), self.main), self.others());
-        main.into_iter().flat_map(move |main| {
-            let programs = other.iter().map(|a| program(&main, a));
-            programs.collect::<Vec<_>>()
-        })
+        let places = (first..main.len() * other.len()).step_by(step);
+        places.map(move |at| program(&main[at / other.len()], &other[at % other.len()]))
     }
 
     fn others(self) -> Vec<Vec<Json>> {
@@ -100,31 +106,72 @@ fn program(main: &[Json], a: &[Json]) -> Json {
     json!({"objects": {"f": {"kind": "future"}}, "coros": {"main": main, "a": a, "b": b}})
 }
 
-/// Goes through every program within the bound, on two threads.
-fn search(bound: Bound) -> (u64, u64) {
-    in_halves(|model, half| {
-        let programs = bound.programs().skip(half).step_by(2);
-        programs.fold((0, 0), |(programs, schedules), program| {
-            (programs + 1, schedules + every_schedule(model, &program.to_string()))
-        })
+/// Goes through every `step`th program within the bound, from the `first` on: how many programs
+/// and schedules that were.
+fn search(model: &Model, bound: Bound, first: usize, step: usize) -> (u64, u64) {
+    bound.programs(first, step).fold((0, 0), |(programs, schedules), program| {
+        (programs + 1, schedules + every_schedule(model, &program.to_string()))
     })
 }
 
-/// The bound of `cargo test`, and what it comes to; `SEEDLOOP_SMALL_SCOPE=2,2` has another.
-const BOUND: Bound = Bound { main: 2, other: 1 };
-const PROGRAMS_AND_SCHEDULES: (u64, u64) = (2_331, 48_660);
-
 #[test]
 fn every_small_program_in_every_order() {
-    let asked = env::var("SEEDLOOP_SMALL_SCOPE").ok().map(|text| {
-        let parsed = text.split_once(',').map(|(main, other)| (main.parse(), other.parse()));
-        let Some((Ok(main), Ok(other))) = parsed else {
-            panic!("SEEDLOOP_SMALL_SCOPE={text} is no bound: write 2,2")
-        };
-        Bound { main, other }
+    let bound = Bound { main: 2, other: 1 };
+    let found = in_halves(|model, half| search(model, bound, half, 2));
+    println!("{} programs, {} schedules: {bound:?}", found.0, found.1);
+    assert_eq!(found, (2_331, 48_660));
+}
+
+/// A larger bound is `SEEDLOOP_SMALL_SCOPE=3,1`. Each run keeps its interpreter until the process
+/// ends, so the programs are dealt out to processes, two at a time: `3,1 of 7/40`.
+const SCOPE: &str = "SEEDLOOP_SMALL_SCOPE";
+const PROGRAMS_OF_A_PROCESS: usize = 500;
+
+#[test]
+fn every_program_of_a_larger_bound_in_every_order() {
+    let Ok(text) = env::var(SCOPE) else { return };
+    let (bound, part) = match text.split_once(" of ") {
+        Some((bound, part)) => (bound, numbers(part, '/')),
+        None => (&*text, None),
+    };
+    let Some((main, other)) = numbers(bound, ',') else {
+        panic!("{SCOPE}={text} is no bound: write 3,1")
+    };
+    let bound = Bound { main, other };
+    if let Some((first, step)) = part {
+        let (programs, schedules) = with_model(|model| search(model, bound, first, step));
+        return println!("found: {programs},{schedules}");
+    }
+    let parts = bound.programs(0, 1).count().div_ceil(PROGRAMS_OF_A_PROCESS);
+    let next = AtomicUsize::new(0);
+    let search_parts = || {
+        let mine = iter::repeat_with(|| next.fetch_add(1, Relaxed)).take_while(|&at| at < parts);
+        mine.map(|at| search_in_a_process(&text, at, parts)).collect::<Vec<_>>()
+    };
+    let found = thread::scope(|scope| {
+        let threads = [0, 1].map(|_| scope.spawn(search_parts));
+        threads.map(|thread| thread.join().expect("every part is found to be right"))
     });
-    let bound = asked.unwrap_or(BOUND);
-    let (programs, schedules) = search(bound);
-    println!("{programs} programs, {schedules} schedules: {bound:?}");
-    assert!(asked.is_some() || (programs, schedules) == PROGRAMS_AND_SCHEDULES);
+    let sum = |(a, b), &(c, d): &(u64, u64)| (a + c, b + d);
+    let (programs, schedules) = found.iter().flatten().fold((0u64, 0u64), sum);
+    println!("{programs} programs, {schedules} schedules: {bound:?}, in {parts} processes");
+}
+
+/// Two numbers with that between them.
+fn numbers<T: FromStr>(text: &str, between: char) -> Option<(T, T)> {
+    let (a, b) = text.split_once(between)?;
+    Some((a.parse().ok()?, b.parse().ok()?))
+}
+
+/// This test in a process of its own, for one part of the programs.
+fn search_in_a_process(bound: &str, at: usize, parts: usize) -> (u64, u64) {
+    let test = "model::small::every_program_of_a_larger_bound_in_every_order";
+    let child = Command::new(env::current_exe().expect("a path"))
+        .args([test, "--exact", "--nocapture"])
+        .env(SCOPE, format!("{bound} of {at}/{parts}"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&child.stdout);
+    let found = said.lines().find_map(|line| numbers(line.split_once("found: ")?.1, ','));
+    found.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&child.stderr)))
 }
