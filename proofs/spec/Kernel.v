@@ -18,6 +18,7 @@ Notation call_id := nat (only parsing).
 Definition message := option nat.
 (** Nanoseconds of virtual time. *)
 Definition time := N.
+Bind Scope N_scope with time.
 Definition time_add : time -> time -> time := N.add.
 Definition time_ltb : time -> time -> bool := N.ltb.
 Definition time_leb : time -> time -> bool := N.leb.

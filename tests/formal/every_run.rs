@@ -1,7 +1,7 @@
 //! Every run of this process is held against the model. To be included by a test binary.
 
 #[path = "lockstep/mod.rs"]
-mod lockstep;
+pub(crate) mod lockstep;
 
 /// Before `main`, so that no run is missed.
 #[ctor::ctor]

@@ -1,6 +1,7 @@
 //! A run of the real kernel held against the model that `proofs/` proves things about: operation by
 //! operation, and whole states now and then. The caller installs it.
 
+pub(crate) mod certify;
 mod compare;
 mod translate;
 
@@ -63,6 +64,7 @@ fn work(receiver: &Mutex<Receiver<Job>>) {
         let followed = catch_unwind(AssertUnwindSafe(|| follow(&model, &log)));
         let followed =
             followed.unwrap_or_else(|panic| Err(format!("the model: {}", text(&*panic))));
+        certify::run(&model, &log);
         // Nobody waits any more if the whole test has ended.
         let _ = answer.send(followed);
     }

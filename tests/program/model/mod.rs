@@ -81,6 +81,15 @@ impl<'m> Spoken<'m> {
         model.call("run_program", vec![self.program.clone(), fuel(), fuel(), choices])
     }
 
+    /// That asyncio's run comes to this report, as Coq writes it.
+    fn claim(&self, report: &Value) -> String {
+        let model = self.words.model;
+        let program: Vec<String> =
+            self.program.arguments().iter().map(|part| model.show(part)).collect();
+        let program = format!("(Program.Program {})", program.join(" "));
+        format!("run_program {program}\n  2000 2000 [] =\n  {}", model.show(report))
+    }
+
     /// What a run comes to.
     fn told(&self, report: &Value) -> Told {
         let [_, _, picks, refused, over] = report.arguments() else { panic!("a report has five") };
