@@ -43,7 +43,8 @@
 //! - Time: [`sleep`], [`timeout`], [`call_later`], [`now`].
 //! - Together: [`gather`], [`wait`], [`as_completed`], [`wait_for`], [`shield`], [`task_group`].
 //! - Synchronisation: [`Lock`], [`Event`], [`Semaphore`], [`Condition`], [`Barrier`], [`Queue`].
-//! - Runs: [`run`], [`Runner`], [`Config`]; many: [`Check`]; by one's own rule: [`sched`].
+//! - Runs: [`run`], [`Runner`], [`Config`], loops of one's own: [`Loop`]; many: [`Check`]; by one's
+//!   own rule: [`sched`].
 //! - Underneath: [`raw`] for primitives of one's own, [`kernel`] for the pure machine, [`trace`]
 //!   for what happened.
 
@@ -82,10 +83,10 @@ pub use compose::{
 pub use exec::lockstep;
 pub use exec::{
     Cancelled, Config, ContextVar, Deadlock, Divergence, Error, ExceptionContext, Handle,
-    RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, busy, call_exception_handler, call_soon,
-    choose, current_task, interrupt, is_running, iteration, log, raw,
+    LoopHandle, RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, busy, call_exception_handler,
+    call_soon, choose, current_task, interrupt, is_running, iteration, log, loop_handle, raw, stop,
 };
-pub use run::{Runner, run, trace_of};
+pub use run::{Loop, Runner, run, trace_of};
 pub use sync::{
     Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, LifoQueue, Lock, LockGuard,
     PriorityQueue, Queue, QueueOf, Semaphore, SemaphoreGuard,

@@ -14,7 +14,7 @@
 /// The primitives that the real source names as `super::primitives`.
 mod primitives {
     pub(crate) use loom::sync::{
-        Condvar, Mutex,
+        Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     };
 }

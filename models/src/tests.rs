@@ -32,7 +32,7 @@ fn a_wake_between_drain_and_idle_is_not_lost() {
         let inbox = Arc::new(Inbox::new());
         let sender = {
             let inbox = inbox.clone();
-            thread::spawn(move || inbox.post(1))
+            thread::spawn(move || inbox.post(1).unwrap())
         };
         let mut got = inbox.drain();
         while got.is_empty() {
@@ -50,7 +50,9 @@ fn every_wake_of_two_threads_arrives_once_and_in_its_senders_order() {
         let inbox = Arc::new(Inbox::new());
         let send = |messages: &'static [u32]| {
             let inbox = inbox.clone();
-            thread::spawn(move || messages.iter().for_each(|&message| inbox.post(message)))
+            thread::spawn(move || {
+                messages.iter().for_each(|&message| inbox.post(message).unwrap());
+            })
         };
         let senders = [send(&[1, 2]), send(&[10])];
         let mut got = Vec::new();
@@ -64,6 +66,22 @@ fn every_wake_of_two_threads_arrives_once_and_in_its_senders_order() {
         let of_first: Vec<u32> = got.iter().copied().filter(|&message| message < 10).collect();
         assert_eq!((of_first, got.len()), (vec![1, 2], 3));
         senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn a_message_is_taken_or_given_back_when_the_inbox_closes() {
+    explore("a close", None, || {
+        let inbox = Arc::new(Inbox::new());
+        let sender = {
+            let inbox = inbox.clone();
+            thread::spawn(move || [1, 2].map(|message| inbox.post(message).err()))
+        };
+        let mut got = inbox.drain();
+        got.extend(inbox.close());
+        assert!(inbox.is_closed() && inbox.drain().is_empty());
+        got.extend(sender.join().unwrap().into_iter().flatten());
+        assert_eq!(got, [1, 2]);
     });
 }
 

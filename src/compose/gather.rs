@@ -4,7 +4,7 @@ use std::{cell::Cell, future::IntoFuture, rc::Rc};
 
 use super::awaitable::Child;
 use crate::{
-    exec::{Error, NO_LOOP, Shell, raw::RawFuture},
+    exec::{Error, Shell, raw::RawFuture, running},
     kernel::{OnCancel, State, TaskId},
     task::{ErrorType, Future, Outcome, Slot, ensure},
 };
@@ -141,7 +141,7 @@ fn start<T: 'static, E: From<Error> + 'static>(
         }
     }
     let rule = OnCancel::Children(children.iter().map(|child| child.raw().id()).collect());
-    let raw = RawFuture::with_cancel("gather", rule).expect(NO_LOOP);
+    let raw = RawFuture::in_shell(&running(), "gather", rule);
     let outer = Slot::new(raw, "_GatheringFuture", error_type);
     let collecting = Rc::new(Collecting {
         outer: outer.clone(),

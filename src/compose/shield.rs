@@ -1,7 +1,7 @@
 //! `asyncio.shield`.
 
 use crate::{
-    exec::{NO_LOOP, raw::RawFuture},
+    exec::{raw::RawFuture, running},
     kernel::{OnCancel, State},
     task::{ErrorType, Future, Outcome, Slot, ensure},
 };
@@ -45,7 +45,7 @@ where
     if inner.is_done() {
         return inner;
     }
-    let raw = RawFuture::with_cancel("shield", OnCancel::Itself).expect(NO_LOOP);
+    let raw = RawFuture::in_shell(&running(), "shield", OnCancel::Itself);
     let outer = Slot::new(raw, "Future", ErrorType::of::<F::Output, M>());
     let copied = {
         let (inner, outer) = (inner.slot.clone(), outer.clone());

@@ -67,7 +67,8 @@ impl Config {
         self
     }
 
-    /// asyncio's debug mode: a handle that takes 100 ms of virtual time or more is reported.
+    /// asyncio's debug mode: a handle that takes 100 ms or more is reported by its name to the
+    /// exception handler, as `slow_callback` if it is virtual time, and as `slow in real time`.
     pub fn debug(mut self, on: bool) -> Config {
         self.settings.debug = on;
         self

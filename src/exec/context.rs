@@ -10,7 +10,11 @@ use std::{
 };
 
 use super::{
-    handle::Handle, raw::TaskRef, record::Thing, report::ExceptionContext, shell::try_with,
+    handle::Handle,
+    raw::TaskRef,
+    record::Thing,
+    report::ExceptionContext,
+    shell::{Shell, try_with},
 };
 use crate::{sched::ChoiceKind, trace::Kind};
 
@@ -56,6 +60,13 @@ pub fn busy(duration: Duration) {
     });
 }
 
+/// As `loop.stop()`: [`Loop::run_forever`](crate::Loop::run_forever) returns after this iteration.
+/// [`Runner::run`](crate::Runner::run) gives an error if its future is not done then. Nothing
+/// outside a run.
+pub fn stop() {
+    try_with(|shell| shell.stop());
+}
+
 /// Leaves the loop right after the current handle, as `SystemExit` and `KeyboardInterrupt` do in
 /// asyncio: [`Runner::run`](crate::Runner::run) gives [`Error::Interrupted`](crate::Error), and
 /// what was ready is run by the clean-up.
@@ -69,14 +80,20 @@ pub fn interrupt() {
 /// Outside a run.
 #[track_caller]
 pub fn call_soon(callback: impl FnOnce() + 'static) -> Handle {
-    match Handle::schedule("call_soon", None, Box::new(callback)) {
-        Some(handle) => handle,
-        None => panic!("{NO_LOOP}"),
-    }
+    Handle::soon(&running(), Box::new(callback))
 }
 
-/// The text of calls that need a run.
-pub(crate) const NO_LOOP: &str = "no running loop: call this inside seedloop::run";
+/// The run of this thread.
+///
+/// # Panics
+/// Outside a run.
+#[track_caller]
+pub(crate) fn running() -> Rc<Shell> {
+    match try_with(Rc::clone) {
+        Some(shell) => shell,
+        None => panic!("no running loop: call this inside seedloop::run"),
+    }
+}
 
 /// As `loop.call_exception_handler`: tells the handler that
 /// [`Runner::set_exception_handler`](crate::Runner::set_exception_handler) set, else standard

@@ -10,7 +10,7 @@ use super::{
     names::{Context, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
     step::{Settled, Start},
-    waker::Wake,
+    threadsafe::Mail,
 };
 use crate::{
     kernel::{Action, CallId, Entry, Exit, FutureId, Handle, OnCancel, TaskId},
@@ -307,7 +307,7 @@ impl Core {
     }
 
     /// Starts the step of a task: it acts from here on.
-    pub(super) fn begin_step(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Start {
+    pub(super) fn begin_step(&mut self, task: TaskId, inbox: &Arc<Inbox<Mail>>) -> Start {
         let inner = self.told_wakers(task);
         if !inner.is_empty() {
             return Start::WakeFirst(inner);

@@ -2,10 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use super::{
-    record::Thing,
-    shell::{Shell, try_with},
-};
+use super::{record::Thing, shell::Shell};
 use crate::{
     kernel::{Action, CallId},
     trace::Kind,
@@ -21,29 +18,39 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(crate) fn schedule(
-        what: &'static str,
+    /// A callback for the next iteration.
+    pub(crate) fn soon(shell: &Rc<Shell>, callback: Box<dyn FnOnce()>) -> Handle {
+        let call = {
+            let mut core = shell.core.borrow_mut();
+            let call = core.kernel.call_soon(Action::Closure);
+            core.name_call(call, "call_soon");
+            core.note(Kind::Schedule, Thing::Call(call), 0);
+            call
+        };
+        Handle::of(shell, call, None, callback)
+    }
+
+    /// A callback for a time, in ns.
+    pub(crate) fn at(shell: &Rc<Shell>, deadline: u64, callback: Box<dyn FnOnce()>) -> Handle {
+        let call = {
+            let mut core = shell.core.borrow_mut();
+            let call = core.kernel.arm(deadline, Action::Closure);
+            core.name_call(call, "timer");
+            let length = deadline.saturating_sub(core.kernel.now());
+            core.note(Kind::Arm, Thing::Call(call), length);
+            call
+        };
+        Handle::of(shell, call, Some(deadline), callback)
+    }
+
+    fn of(
+        shell: &Rc<Shell>,
+        call: CallId,
         deadline: Option<u64>,
         callback: Box<dyn FnOnce()>,
-    ) -> Option<Handle> {
-        try_with(|shell| {
-            let call = {
-                let mut core = shell.core.borrow_mut();
-                let now = core.kernel.now();
-                let call = match deadline {
-                    Some(at) => core.kernel.arm(at, Action::Closure),
-                    None => core.kernel.call_soon(Action::Closure),
-                };
-                core.name_call(call, what);
-                match deadline {
-                    Some(at) => core.note(Kind::Arm, Thing::Call(call), at.saturating_sub(now)),
-                    None => core.note(Kind::Schedule, Thing::Call(call), 0),
-                }
-                call
-            };
-            shell.put_closure(call, callback);
-            Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
-        })
+    ) -> Handle {
+        shell.put_closure(call, callback);
+        Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
     }
 
     /// As `Handle.cancel()`: the callback will not run. Nothing if it has.

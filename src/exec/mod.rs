@@ -17,8 +17,10 @@ mod record;
 mod report;
 mod scopes;
 mod shell;
+mod slow;
 mod step;
 mod stuck;
+mod threadsafe;
 mod wait;
 mod waker;
 
@@ -26,10 +28,10 @@ mod waker;
 #[cfg(not(feature = "lockstep"))]
 use crate::kernel::Kernel as Machine;
 pub use config::Config;
-pub(crate) use context::NO_LOOP;
+pub(crate) use context::running;
 pub use context::{
     ContextVar, all_tasks, busy, call_exception_handler, call_soon, choose, current_task,
-    interrupt, is_running, iteration, log,
+    interrupt, is_running, iteration, log, stop,
 };
 pub use error::{Cancelled, Error};
 pub use handle::Handle;
@@ -44,4 +46,5 @@ pub(crate) use scopes::ScopeId;
 pub(crate) use shell::{Entered, Shell, try_with};
 pub(crate) use stuck::Stuck;
 pub use stuck::{Deadlock, StuckTask};
+pub use threadsafe::{LoopHandle, loop_handle};
 pub(crate) use wait::Wait;

@@ -53,6 +53,7 @@ impl TaskInfo {
     pub(crate) fn label(&self) -> Arc<str> {
         match &self.name {
             Some(name) => name.clone(),
+            None if self.path.is_root() => "main".into(),
             None => self.path.to_string().into(),
         }
     }

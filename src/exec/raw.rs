@@ -44,8 +44,11 @@ impl TaskRef {
 
     /// The task's name: the one it was given, else its path.
     pub fn name(self) -> String {
-        let name = self.with(|shell| shell.core.borrow().label_of(Thing::Task(self.task)));
-        name.flatten().map_or_else(|| "a task of another run".into(), |name| name.to_string())
+        self.known_name().map_or_else(|| "a task of another run".into(), |name| name.to_string())
+    }
+
+    pub(crate) fn known_name(self) -> Option<Arc<str>> {
+        self.with(|shell| shell.core.borrow().label_of(Thing::Task(self.task))).flatten()
     }
 
     /// As `Task.cancel()`: asks the task to end. False if it is done.

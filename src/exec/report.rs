@@ -17,13 +17,16 @@ pub struct ExceptionContext {
     pub error: Option<String>,
     /// The task that failed.
     pub task: Option<TaskRef>,
+    /// Who did it: the task, or a callback.
+    name: Option<Arc<str>>,
     exception: Option<Rc<dyn Any>>,
 }
 
 impl ExceptionContext {
     /// A message alone.
     pub fn new(message: impl Into<String>) -> ExceptionContext {
-        ExceptionContext { message: message.into(), error: None, task: None, exception: None }
+        let message = message.into();
+        ExceptionContext { message, error: None, task: None, name: None, exception: None }
     }
 
     /// With the text of an error.
@@ -46,12 +49,14 @@ impl ExceptionContext {
     /// With the task that failed.
     pub fn task(mut self, task: TaskRef) -> ExceptionContext {
         self.task = Some(task);
+        self.name = task.known_name().map(|name| format!("task {name}").into());
         self
     }
 
-    /// A handle that took long, in debug mode; the error is the time in virtual ms.
-    pub(crate) fn slow(took_ns: u64) -> ExceptionContext {
-        ExceptionContext::new("slow_callback").error((took_ns / 1_000_000).to_string())
+    /// With the name of who did it.
+    pub(crate) fn named(mut self, name: Option<Arc<str>>) -> ExceptionContext {
+        self.name = name;
+        self
     }
 
     /// asyncio's default handler: to standard error.
@@ -63,6 +68,9 @@ impl ExceptionContext {
 impl fmt::Display for ExceptionContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        if let Some(name) = &self.name {
+            write!(f, " ({name})")?;
+        }
         match &self.error {
             Some(error) => write!(f, ": {error}"),
             None => Ok(()),

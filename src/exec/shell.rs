@@ -21,9 +21,10 @@ use super::{
     record::Thing,
     report::{ExceptionContext, Panic, RunReport, TaskPanic},
     scopes::Scopes,
+    slow::SlowWatch,
     step::panic_text,
     stuck::Stuck,
-    waker::Wake,
+    threadsafe::Mail,
 };
 use crate::{
     kernel::{Action, CallId, End, Handle, TaskId, Turn},
@@ -35,9 +36,6 @@ use crate::{
 pub(crate) type Body = Pin<Box<dyn Future<Output = End>>>;
 pub(crate) type Closure = Box<dyn FnOnce()>;
 type Handler = Rc<dyn Fn(&ExceptionContext)>;
-
-/// What debug mode calls a slow handle, in virtual ns: `slow_callback_duration`.
-const SLOW_NS: u64 = 100_000_000;
 
 /// How often the end of a run looks for what destructors have spawned. Beyond it they do so
 /// without end.
@@ -54,7 +52,7 @@ pub(crate) struct Shell {
     pub(super) bodies: RefCell<Table<Body>>,
     /// What the callbacks do.
     pub(super) closures: RefCell<Table<Closure>>,
-    pub(crate) inbox: RefCell<Arc<Inbox<Wake>>>,
+    pub(crate) inbox: RefCell<Arc<Inbox<Mail>>>,
     /// The waker that the current poll was given.
     pub(super) polling: RefCell<Option<Waker>>,
     handler: RefCell<Option<Handler>>,
@@ -152,11 +150,9 @@ impl Shell {
     /// `_run_once`, its first half: the wakes from outside, the clock, the due timers.
     fn begin_iteration(&self) -> Result<(), Stuck> {
         let mail = self.inbox.borrow().drain();
+        self.deliver(mail);
         let turn = {
             let mut core = self.core.borrow_mut();
-            for wake in mail {
-                core.wake(wake.task, wake.generation);
-            }
             let most = core.settings.limits.iterations;
             if core.kernel.iteration() >= most {
                 core.kernel.give_up();
@@ -181,23 +177,47 @@ impl Shell {
         }
     }
 
+    /// What other threads have sent, in order of arrival.
+    fn deliver(&self, mail: Vec<Mail>) {
+        for mail in mail {
+            match mail {
+                Mail::Wake(wake) => {
+                    self.core.borrow_mut().wake(wake.task, wake.generation);
+                }
+                Mail::Call(callback) => {
+                    let call = {
+                        let mut core = self.core.borrow_mut();
+                        let call = core.kernel.call_soon(Action::Closure);
+                        core.name_call(call, "threadsafe call");
+                        core.note(Kind::Schedule, Thing::Call(call), 0);
+                        call
+                    };
+                    self.put_closure(call, callback);
+                }
+            }
+        }
+    }
+
     /// Runs one handle; false if the iteration is over.
     fn turn(&self) -> Result<bool, Stuck> {
-        let (next, before) = {
+        let (next, watch) = {
             let mut core = self.core.borrow_mut();
-            (core.take_next(), core.kernel.now())
+            let next = core.take_next();
+            let watch =
+                next.filter(|_| core.settings.debug).map(|next| SlowWatch::new(&core, next));
+            (next, watch)
         };
         match next {
             None => return Ok(false),
             Some(Handle::Step(task)) => self.step(task),
             Some(Handle::Call(call)) => self.call(call),
         }
-        self.end_turn(before)?;
+        self.end_turn(watch)?;
         Ok(true)
     }
 
     /// The limits, the token's checks, the invariants.
-    fn end_turn(&self, before: u64) -> Result<(), Stuck> {
+    fn end_turn(&self, watch: Option<SlowWatch>) -> Result<(), Stuck> {
         let mut guard = self.core.borrow_mut();
         let core = &mut *guard;
         let (digest, steps) = (core.recorder.digest, core.recorder.steps());
@@ -220,12 +240,11 @@ impl Shell {
             return Err(Stuck::StepCap(limits.steps));
         }
         let wakers = core.done_wakers();
-        let slow = core.settings.debug && core.kernel.now() - before >= SLOW_NS;
-        let took = core.kernel.now() - before;
+        let now = core.kernel.now();
         drop(guard);
         wakers.into_iter().for_each(Waker::wake);
-        if slow {
-            self.report(&ExceptionContext::slow(took));
+        if let Some(watch) = watch {
+            watch.slow(now).into_iter().for_each(|context| self.report(&context));
         }
         if self.interrupted.take() {
             return Err(Stuck::Interrupted);
@@ -323,6 +342,10 @@ impl Shell {
                 break;
             }
         }
+        if Arc::strong_count(&self.inbox.borrow()) > 1 {
+            let unread = self.inbox.borrow().close();
+            unread.into_iter().for_each(|mail| self.drop_safely("a threadsafe call", mail));
+        }
         let panics = std::mem::take(&mut *self.panics.borrow_mut());
         let shown = |panic: Panic| {
             let Panic { task, message, seen } = panic;
@@ -342,7 +365,7 @@ impl Shell {
             return false;
         }
         debug_assert!(self.panics.borrow().is_empty(), "the last run is finished");
-        if Arc::strong_count(&self.inbox.borrow()) > 1 {
+        if self.inbox.borrow().is_closed() {
             self.inbox.replace(Arc::new(Inbox::new()));
         }
         self.interrupted.set(false);

@@ -16,6 +16,7 @@ use super::{
     record::Thing,
     report::{ExceptionContext, Panic},
     shell::{Body, Shell},
+    threadsafe::Mail,
     waker::{TaskWaker, Wake},
 };
 use crate::{
@@ -179,7 +180,7 @@ impl Core {
     }
 
     /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Wake>>) -> Waker {
+    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Mail>>) -> Waker {
         let fresh = self.settings.fresh_wakers;
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
         match info.waker.take() {

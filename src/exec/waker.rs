@@ -6,7 +6,7 @@ use std::{
     task::{Wake as WakeTrait, Waker},
 };
 
-use super::{inbox::Inbox, shell::try_with};
+use super::{inbox::Inbox, shell::try_with, threadsafe::Mail};
 use crate::kernel::TaskId;
 
 /// Whom to wake.
@@ -19,11 +19,11 @@ pub(crate) struct Wake {
 /// Holds ids and the inbox, never the run: Send, and harmless after its end.
 pub(crate) struct TaskWaker {
     wake: Wake,
-    inbox: Arc<Inbox<Wake>>,
+    inbox: Arc<Inbox<Mail>>,
 }
 
 impl TaskWaker {
-    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Wake>>) -> Waker {
+    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Mail>>) -> Waker {
         Waker::from(Arc::new(TaskWaker { wake, inbox }))
     }
 }
@@ -41,7 +41,8 @@ impl WakeTrait for TaskWaker {
             core.map(|mut core| core.wake(task, generation)).is_some()
         });
         if done != Some(true) {
-            self.inbox.post(self.wake);
+            // After the run nobody is there to be woken.
+            let _ = self.inbox.post(Mail::Wake(self.wake));
         }
     }
 }

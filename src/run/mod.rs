@@ -1,17 +1,19 @@
 //! `asyncio.run` and `asyncio.Runner` (runners.py of CPython 3.13).
 
-use std::{mem, panic::Location, rc::Rc};
+mod event_loop;
+
+use std::panic::Location;
+
+pub use event_loop::Loop;
+use event_loop::Stage;
 
 use crate::{
     compose::gather_tasks,
-    exec::{
-        Config, Entered, Error, ExceptionContext, Expect, RunReport, Shell, Stuck, TaskRef,
-        raw::RawFuture,
-    },
-    sched::{self, Fifo, RandomWalk, Scheduler},
-    task::{Outcome, Slot, spawn_at, spawn_named},
+    exec::{Config, Error, ExceptionContext, RunReport, TaskRef},
+    sched::{self, Scheduler},
+    task::{Outcome, spawn_named},
     time::Instant,
-    trace::{Plan, Token, TokenError, Trace},
+    trace::{Token, TokenError, Trace},
 };
 
 /// As `asyncio.run`: runs a future in asyncio's order, in virtual time, then cancels what is left
@@ -66,15 +68,6 @@ where
     report.trace.part(0..report.main_events)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Open,
-    /// The loop cannot go on: there is no clean-up.
-    Stuck,
-    Closed,
-    Finished,
-}
-
 /// A run with a set-up of its own, step by step: run, close, finish. As `asyncio.Runner`.
 ///
 /// # Examples
@@ -88,34 +81,23 @@ enum Stage {
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub struct Runner {
-    shell: Rc<Shell>,
-    stage: Stage,
-    plan: Option<Plan>,
-    /// Why the loop was left before its time.
-    stuck: Option<Error>,
+    event_loop: Loop,
 }
 
 impl Runner {
     /// A run in asyncio's order.
     pub fn new(config: Config) -> Runner {
-        Runner::with_scheduler(config, Box::new(Fifo))
+        Runner { event_loop: Loop::new(config) }
     }
 
     /// A run in an order of `scheduler`'s choosing.
     pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Runner {
-        Runner {
-            shell: Shell::new(&config, scheduler),
-            stage: Stage::Open,
-            plan: None,
-            stuck: None,
-        }
+        Runner { event_loop: Loop::with_scheduler(config, scheduler) }
     }
 
     /// Run `run` of the random walk of `seed`.
     pub fn seeded(config: Config, seed: u64, run: u64) -> Runner {
-        let mut runner = Runner::with_scheduler(config, Box::new(RandomWalk::new(seed, run)));
-        runner.set_plan(RandomWalk::NAME, seed, run);
-        runner
+        Runner { event_loop: Loop::seeded(config, seed, run) }
     }
 
     /// The run that the token is of. It fails where it diverges from that run, with
@@ -131,41 +113,40 @@ impl Runner {
     ///
     /// # Errors
     /// If the token names a strategy that this version does not have.
-    pub fn replay_with(mut config: Config, token: &Token) -> Result<Runner, TokenError> {
-        config.set(token.settings);
-        let mut runner = Runner::with_scheduler(config, sched::of_plan(&token.plan)?);
-        runner.plan = Some(token.plan.clone());
-        runner.shell.core.borrow_mut().expect = Some(Expect::new(token));
-        Ok(runner)
+    pub fn replay_with(config: Config, token: &Token) -> Result<Runner, TokenError> {
+        Loop::replay_with(config, token).map(|event_loop| Runner { event_loop })
     }
 
     pub(crate) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
-        self.plan = Some(Plan::Seed { strategy: strategy.into(), seed, run });
+        self.event_loop.set_plan(strategy, seed, run);
+    }
+
+    /// As `Runner.get_loop()`.
+    pub fn event_loop(&self) -> &Loop {
+        &self.event_loop
     }
 
     /// As `loop.set_exception_handler`: `handler` is told of errors that nobody else sees.
     /// Default: standard error.
     pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
-        self.shell.set_handler(Rc::new(handler));
+        self.event_loop.set_exception_handler(handler);
     }
 
     /// Virtual time; also after the run.
     pub fn time(&self) -> Instant {
-        Instant::from_nanos(self.shell.core.borrow().kernel.now())
+        self.event_loop.time()
     }
 
     /// The loop's iteration; also after the run.
     pub fn iteration(&self) -> u64 {
-        self.shell.core.borrow().kernel.iteration()
+        self.event_loop.iteration()
     }
 
     /// As `Runner.run`: runs `main` until it is done; what else is left stays until
     /// [`close`](Runner::close). May be called again.
     ///
     /// # Errors
-    /// Those of `main`; [`Error::NestedRun`] inside a run; [`Error::LoopClosed`]; if the run gets
-    /// stuck [`Error::Deadlock`], [`Error::Livelock`], [`Error::StepCap`], [`Error::Interrupted`]
-    /// or [`Error::Diverged`].
+    /// As [`Loop::run_until_complete`].
     #[track_caller]
     pub fn run<F, M>(
         &mut self,
@@ -185,49 +166,13 @@ impl Runner {
     where
         F: Future<Output: Outcome<M>> + 'static,
     {
-        let _entered = self.enter()?;
-        let task = spawn_at(Some("main".into()), caller, main);
-        let slot: Rc<Slot<_, _>> = task.slot.clone();
-        drop(task);
-        let ended = self.until_done(&slot.raw);
-        self.shell.core.borrow_mut().recorder.mark_main_end();
-        ended?;
-        slot.outcome()
+        let ended = self.event_loop.complete(Some("main".into()), caller, main);
+        self.mark_main_end();
+        ended
     }
 
-    fn enter(&self) -> Result<Entered, Error> {
-        let entered = self.shell.enter()?;
-        match self.stage {
-            Stage::Open => Ok(entered),
-            _ => Err(Error::LoopClosed),
-        }
-    }
-
-    /// `run_until_complete`.
-    fn until_done(&mut self, target: &RawFuture) -> Result<(), Error> {
-        let shell = self.shell.clone();
-        let left_by_target = Rc::new(std::cell::Cell::new(false));
-        let quiet = left_by_target.clone();
-        let stop = target.on_done(move || {
-            if !quiet.get() {
-                shell.stop();
-            }
-        });
-        let ran = self.shell.run_forever();
-        target.remove_on_done(stop);
-        if let Err(stuck) = ran {
-            left_by_target.set(self.shell.interrupter.take() == target.task());
-            if !matches!(stuck, Stuck::Interrupted) {
-                self.stage = Stage::Stuck;
-            }
-            let error = stuck.into_error();
-            self.stuck.get_or_insert(error.clone());
-            return Err(error);
-        }
-        if !target.is_done() {
-            return Err(Error::Misuse("the loop was stopped before the future was done"));
-        }
-        Ok(())
+    fn mark_main_end(&self) {
+        self.event_loop.shell.core.borrow_mut().recorder.mark_main_end();
     }
 
     /// As `Runner.close()`: cancels the tasks that are left, waits for them, and reports those
@@ -237,23 +182,23 @@ impl Runner {
     /// [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the clean-up gets
     /// stuck.
     pub fn close(&mut self) -> Result<(), Error> {
-        if self.stage != Stage::Open {
+        if self.event_loop.stage != Stage::Open {
             return Ok(());
         }
-        let _entered = self.enter()?;
+        let _entered = self.event_loop.enter()?;
         let closed = self.clean_up();
         if closed.is_err() {
             // What the clean-up got stuck in belongs to what happened.
-            self.shell.core.borrow_mut().recorder.mark_main_end();
+            self.mark_main_end();
         }
-        if self.stage == Stage::Open {
-            self.stage = Stage::Closed;
+        if self.event_loop.stage == Stage::Open {
+            self.event_loop.stage = Stage::Closed;
         }
         closed
     }
 
     fn clean_up(&mut self) -> Result<(), Error> {
-        let shell = self.shell.clone();
+        let shell = self.event_loop.shell.clone();
         let left = shell.core.borrow().kernel.live_tasks();
         if !left.is_empty() {
             let detached: Vec<_> =
@@ -262,7 +207,7 @@ impl Runner {
                 TaskRef::new(&shell, task).cancel();
             }
             let all = gather_tasks(&shell, &left)?;
-            let waited = self.until_done(&all);
+            let waited = self.event_loop.until_done(&all);
             for task in left.into_iter().filter(|_| waited.is_ok()) {
                 if let Some(text) = shell.look_at_error(task) {
                     let text = ExceptionContext::new(SHUTDOWN).error(text);
@@ -275,7 +220,7 @@ impl Runner {
         // asyncio shuts down its async generators and its executor, each in a task.
         for what in ["shutdown_asyncgens", "shutdown_default_executor"] {
             let task = spawn_named(what, async {});
-            self.until_done(&task.slot.raw)?;
+            self.event_loop.until_done(&task.slot.raw)?;
         }
         Ok(())
     }
@@ -288,39 +233,24 @@ impl Runner {
 
     /// Why the loop was left before its time.
     pub(crate) fn take_stuck(&mut self) -> Option<Error> {
-        self.stuck.take()
+        self.event_loop.take_stuck()
     }
 
     /// Ends the run, and leaves the memory for another.
     pub(crate) fn end(&mut self) -> RunReport {
         // What is stuck now is in the report's failure already, or nobody's business.
         let _ = self.close();
-        self.stage = Stage::Finished;
-        let entered = self.shell.enter_to_end();
-        let report = self.shell.finish(self.plan.take());
-        drop(entered);
-        #[cfg(feature = "lockstep")]
-        self.shell.show_log();
-        report
+        self.event_loop.end()
     }
 
-    /// Another run in the same memory, with what the scheduler plans next; false if it plans
+    /// Another run in the same memory, with what the scheduler plans next; none if it plans
     /// nothing.
     pub(crate) fn again(
         &mut self,
         config: &Config,
         last: Option<&sched::RunReport>,
     ) -> Option<u64> {
-        let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
-        if !self.shell.reset() {
-            let scheduler =
-                mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
-            self.shell = Shell::new(config, scheduler);
-        }
-        #[cfg(feature = "lockstep")]
-        self.shell.core.borrow_mut().kernel.start(Some(plan.run));
-        self.stage = Stage::Open;
-        Some(plan.run)
+        self.event_loop.again(config, last)
     }
 }
 
@@ -328,32 +258,36 @@ const SHUTDOWN: &str = "unhandled exception during asyncio.run() shutdown";
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Something around the run broke: nothing more of it runs, it is only dropped.
-            self.stage = Stage::Stuck;
-        }
-        if self.stage != Stage::Finished {
-            self.end();
+        // If something around the run broke, nothing more of it runs: it is only dropped.
+        if !std::thread::panicking() {
+            let _ = self.close();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::sched::RandomWalk;
 
     #[test]
     fn runs_are_reset_and_not_rebuilt() {
         let config = Config::default();
         let mut runner = Runner::with_scheduler(config.clone(), Box::new(RandomWalk::new(0, 0)));
-        let memory = Rc::as_ptr(&runner.shell);
+        let memory = Rc::as_ptr(&runner.event_loop.shell);
         let mut last = None;
         for _ in 0..5 {
             assert!(runner.again(&config, last.as_ref()).is_some());
             let ran = runner.run(async { crate::time::yield_now().await });
             assert!(ran.is_ok());
             last = Some(runner.end().summary(true));
-            assert_eq!(Rc::as_ptr(&runner.shell), memory, "a run is still held by somebody");
+            assert_eq!(
+                Rc::as_ptr(&runner.event_loop.shell),
+                memory,
+                "a run is still held by somebody"
+            );
         }
     }
 }

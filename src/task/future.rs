@@ -12,9 +12,10 @@ use std::{
 use super::Outcome;
 use crate::{
     exec::{
-        Cancelled, Error, ExceptionContext, Outlet, TaskRef, Wait, current_task, raw::RawFuture,
+        Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait, current_task,
+        raw::RawFuture, running,
     },
-    kernel::{self, CallId},
+    kernel::{self, CallId, OnCancel},
 };
 
 /// Where a future stands, with what it holds.
@@ -233,7 +234,11 @@ impl<T, E: 'static> Future<T, E> {
     /// Outside a run.
     #[track_caller]
     pub fn new() -> Future<T, E> {
-        let Ok(raw) = RawFuture::new("Future") else { panic!("{}", crate::exec::NO_LOOP) };
+        Future::in_shell(&running())
+    }
+
+    pub(crate) fn in_shell(shell: &Rc<Shell>) -> Future<T, E> {
+        let raw = RawFuture::in_shell(shell, "Future", OnCancel::Itself);
         Future::from_slot(Slot::new(raw, "Future", ErrorType::opaque()))
     }
 }

@@ -12,4 +12,4 @@ pub use outcome::{IsNever, IsPlain, IsResult, Outcome, Plain, Raise, Ret, ViaDyn
 pub use scope::{Foreign, foreign};
 pub(crate) use scope::{ScopePlace, known_scope, scope};
 pub use task::{Task, spawn, spawn_named, spawn_plain};
-pub(crate) use task::{ensure, spawn_at};
+pub(crate) use task::{ensure, ensure_in, spawn_at, spawn_in};

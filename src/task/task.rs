@@ -12,7 +12,7 @@ use std::{
 
 use super::{ErrorType, Future, Outcome, Slot};
 use crate::{
-    exec::{Error, NO_LOOP, Outlet, TaskRef, raw::RawFuture, try_with},
+    exec::{Error, Outlet, Shell, TaskRef, raw::RawFuture, running},
     kernel::End,
 };
 
@@ -93,9 +93,21 @@ pub(crate) fn spawn_at<F, M>(
 where
     F: std::future::Future<Output: Outcome<M>> + 'static,
 {
-    let Some(shell) = try_with(Rc::clone) else { panic!("{NO_LOOP}") };
+    spawn_in(&running(), name, caller, future)
+}
+
+/// Spawns in a loop that need not run.
+pub(crate) fn spawn_in<F, M>(
+    shell: &Rc<Shell>,
+    name: Option<Arc<str>>,
+    caller: &'static Location<'static>,
+    future: F,
+) -> Task<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
     let task = shell.spawn(name, caller);
-    let raw = RawFuture::of_task(&shell, task);
+    let raw = RawFuture::of_task(shell, task);
     let slot = Slot::new(raw, "Task", ErrorType::of::<F::Output, M>());
     let outlet: Rc<dyn Outlet> = slot.clone();
     let body_slot = slot.clone();
@@ -126,6 +138,18 @@ pub(crate) fn ensure<F, M>(
 where
     F: std::future::Future<Output: Outcome<M>> + 'static,
 {
+    ensure_in(&running(), None, Location::caller(), future)
+}
+
+pub(crate) fn ensure_in<F, M>(
+    shell: &Rc<Shell>,
+    name: Option<Arc<str>>,
+    caller: &'static Location<'static>,
+    future: F,
+) -> Future<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+where
+    F: std::future::Future<Output: Outcome<M>> + 'static,
+{
     type Of<F, M> = Future<
         <<F as std::future::Future>::Output as Outcome<M>>::Value,
         <<F as std::future::Future>::Output as Outcome<M>>::Error,
@@ -140,7 +164,7 @@ where
     >>() {
         return task.take().expect("just put there").future;
     }
-    spawn(future.expect("neither was taken")).future
+    spawn_in(shell, name, caller, future.expect("neither was taken")).future
 }
 
 impl<T, E> Task<T, E> {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Instant, now};
 use crate::{
-    exec::{Error, Handle, NO_LOOP, Thing, Wait, try_with},
+    exec::{Error, Handle, Thing, Wait, running, try_with},
     kernel::{Action, CallId, FutureId, OnCancel, State},
     trace::Kind,
 };
@@ -177,8 +177,5 @@ pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Hand
 /// Outside a run.
 #[track_caller]
 pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Handle {
-    match Handle::schedule("timer", Some(deadline.as_nanos()), Box::new(callback)) {
-        Some(handle) => handle,
-        None => panic!("{NO_LOOP}"),
-    }
+    Handle::at(&running(), deadline.as_nanos(), Box::new(callback))
 }

@@ -35,6 +35,11 @@ impl Path {
         Path(Some(Rc::new(Node { parent: self.clone(), mark, ordinal, key })))
     }
 
+    /// Is it main's?
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// 64 bits that stand for the path in digests.
     pub(crate) fn key(&self) -> u64 {
         self.0.as_ref().map_or(ROOT, |node| node.key)

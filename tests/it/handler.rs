@@ -47,7 +47,7 @@ fn an_error_that_is_never_retrieved_is_reported_when_its_last_handle_goes() {
     });
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].starts_with("Future exception was never retrieved"), "{told:?}");
-    assert_eq!(told[1], "Task exception was never retrieved: timed out");
+    assert_eq!(told[1], "Task exception was never retrieved (task 1): timed out");
 }
 
 #[test]
@@ -60,7 +60,10 @@ fn an_error_in_the_clean_up_is_reported() {
         std::mem::forget(kept);
         yield_now().await
     });
-    assert_eq!(told, ["unhandled exception during asyncio.run() shutdown: the queue is full"]);
+    assert_eq!(
+        told,
+        ["unhandled exception during asyncio.run() shutdown (task kept): the queue is full"]
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod edges;
+mod event_loop;
 #[path = "../formal/every_run.rs"]
 mod every_run;
 mod handler;

@@ -1,0 +1,374 @@
+//! asyncio's event loop as an object: `new_event_loop`, `run_until_complete`, `run_forever`.
+
+use std::{cell::Cell, mem, panic::Location, rc::Rc, sync::Arc, time::Duration};
+
+use crate::{
+    exec::{
+        Config, Entered, Error, ExceptionContext, Expect, Handle, LoopHandle, RunReport, Shell,
+        Stuck, TaskRef, raw::RawFuture,
+    },
+    sched::{self, Fifo, RandomWalk, Scheduler},
+    task::{Future, Outcome, Slot, Task, spawn_in},
+    time::Instant,
+    trace::{Plan, Token, TokenError},
+};
+
+/// The task of a future with this output.
+type TaskOf<O, M> = Task<<O as Outcome<M>>::Value, <O as Outcome<M>>::Error>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Open,
+    /// The loop cannot go on: there is no clean-up.
+    Stuck,
+    Closed,
+    Finished,
+}
+
+/// An event loop of one's own: `asyncio.new_event_loop()`. It runs only inside
+/// [`run_until_complete`](Loop::run_until_complete) and [`run_forever`](Loop::run_forever), and
+/// keeps what is left between them. Two loops share nothing; at most one runs on a thread at a
+/// time.
+///
+/// Most programs want [`run`](crate::run) or [`Runner`](crate::Runner) instead, which also cancel
+/// and await what is left at the end. Inside a run the loop's methods are functions:
+/// [`call_soon`](crate::call_soon), [`spawn`](crate::spawn), [`now`](crate::now),
+/// [`stop`](crate::stop) ...
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Config, Error, Loop, sleep, stop};
+///
+/// let mut event_loop = Loop::new(Config::default());
+/// let task = event_loop.create_task(async {
+///     sleep(Duration::from_secs(3)).await?;
+///     Ok::<&str, Error>("done meanwhile")
+/// })?;
+/// event_loop.call_later(Duration::from_secs(5), stop)?;
+/// event_loop.run_forever()?;
+/// assert_eq!(event_loop.time().as_nanos(), 5_000_000_000);
+/// assert_eq!(event_loop.run_until_complete(task)?, "done meanwhile");
+/// event_loop.close()?;
+/// assert!(matches!(event_loop.run_forever(), Err(Error::LoopClosed)));
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Loop {
+    pub(super) shell: Rc<Shell>,
+    pub(super) stage: Stage,
+    plan: Option<Plan>,
+    /// Why the loop was left before its time.
+    stuck: Option<Error>,
+}
+
+impl Loop {
+    /// A loop in asyncio's order.
+    pub fn new(config: Config) -> Loop {
+        Loop::with_scheduler(config, Box::new(Fifo))
+    }
+
+    /// A loop in an order of `scheduler`'s choosing.
+    pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Loop {
+        let shell = Shell::new(&config, scheduler);
+        Loop { shell, stage: Stage::Open, plan: None, stuck: None }
+    }
+
+    /// Run `run` of the random walk of `seed`.
+    pub fn seeded(config: Config, seed: u64, run: u64) -> Loop {
+        let mut event_loop = Loop::with_scheduler(config, Box::new(RandomWalk::new(seed, run)));
+        event_loop.set_plan(RandomWalk::NAME, seed, run);
+        event_loop
+    }
+
+    /// The run that the token is of; see [`Runner::replay_with`](crate::Runner::replay_with).
+    ///
+    /// # Errors
+    /// If the token names a strategy that this version does not have.
+    pub fn replay_with(mut config: Config, token: &Token) -> Result<Loop, TokenError> {
+        config.set(token.settings);
+        let mut event_loop = Loop::with_scheduler(config, sched::of_plan(&token.plan)?);
+        event_loop.plan = Some(token.plan.clone());
+        event_loop.shell.core.borrow_mut().expect = Some(Expect::new(token));
+        Ok(event_loop)
+    }
+
+    pub(super) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
+        self.plan = Some(Plan::Seed { strategy: strategy.into(), seed, run });
+    }
+
+    fn open(&self) -> Result<&Rc<Shell>, Error> {
+        match self.stage {
+            Stage::Open => Ok(&self.shell),
+            _ => Err(Error::LoopClosed),
+        }
+    }
+
+    pub(super) fn enter(&self) -> Result<Entered, Error> {
+        let entered = self.shell.enter()?;
+        self.open()?;
+        Ok(entered)
+    }
+
+    /// As `loop.run_until_complete`: runs the loop until `future` is done, and gives its result.
+    /// A [`Task`] or [`Future`] of this loop is awaited, anything else becomes a task. What else
+    /// there is stays in the loop.
+    ///
+    /// # Errors
+    /// Those of `future`; [`Error::NestedRun`] inside a run; [`Error::LoopClosed`];
+    /// [`Error::Misuse`] if the loop was stopped before; if the run gets stuck
+    /// [`Error::Deadlock`], [`Error::Livelock`], [`Error::StepCap`], [`Error::Interrupted`] or
+    /// [`Error::Diverged`].
+    #[track_caller]
+    pub fn run_until_complete<F, M>(
+        &mut self,
+        future: F,
+    ) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+    where
+        F: std::future::Future<Output: Outcome<M>> + 'static,
+    {
+        self.complete(None, Location::caller(), future)
+    }
+
+    pub(super) fn complete<F, M>(
+        &mut self,
+        name: Option<Arc<str>>,
+        caller: &'static Location<'static>,
+        future: F,
+    ) -> Result<<F::Output as Outcome<M>>::Value, <F::Output as Outcome<M>>::Error>
+    where
+        F: std::future::Future<Output: Outcome<M>> + 'static,
+    {
+        let _entered = self.enter()?;
+        let future = crate::task::ensure_in(&self.shell, name, caller, future);
+        let slot: Rc<Slot<_, _>> = future.slot.clone();
+        drop(future);
+        if !Rc::ptr_eq(slot.raw.shell(), &self.shell) {
+            return Err(Error::WrongLoop.into());
+        }
+        self.until_done(&slot.raw)?;
+        slot.outcome()
+    }
+
+    pub(super) fn until_done(&mut self, target: &RawFuture) -> Result<(), Error> {
+        let shell = self.shell.clone();
+        let left_by_target = Rc::new(Cell::new(false));
+        let quiet = left_by_target.clone();
+        let stop = target.on_done(move || {
+            if !quiet.get() {
+                shell.stop();
+            }
+        });
+        let ran = self.run();
+        target.remove_on_done(stop);
+        if ran.is_err() {
+            left_by_target.set(self.shell.interrupter.take() == target.task());
+        }
+        ran?;
+        if !target.is_done() {
+            return Err(Error::Misuse(
+                "the loop was stopped before the future was done: call stop in its done callback",
+            ));
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<(), Error> {
+        self.shell.run_forever().map_err(|stuck| {
+            if !matches!(stuck, Stuck::Interrupted) {
+                self.stage = Stage::Stuck;
+            }
+            let error = stuck.into_error();
+            self.stuck.get_or_insert(error.clone());
+            error
+        })
+    }
+
+    /// As `loop.run_forever`: runs the loop until somebody [stops](crate::stop) it.
+    ///
+    /// # Errors
+    /// [`Error::NestedRun`] inside a run; [`Error::LoopClosed`]; if the run gets stuck
+    /// [`Error::Deadlock`] and the like: with nothing ready and no timer nobody is there to stop
+    /// it, unless [`Config::other_threads`] says so.
+    pub fn run_forever(&mut self) -> Result<(), Error> {
+        let _entered = self.enter()?;
+        self.run()
+    }
+
+    /// As `loop.stop`: the next [`run_forever`](Loop::run_forever) returns after one iteration.
+    /// Inside a run there is [`stop`](crate::stop).
+    pub fn stop(&self) {
+        self.shell.stop();
+    }
+
+    /// As `loop.create_task`: the task's first step is in the loop's next iteration.
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`]; the future is dropped.
+    #[track_caller]
+    pub fn create_task<F, M>(
+        &self,
+        future: F,
+    ) -> Result<TaskOf<F::Output, M>, Error>
+    where
+        F: std::future::Future<Output: Outcome<M>> + 'static,
+    {
+        let caller = Location::caller();
+        self.open().map(|shell| spawn_in(shell, None, caller, future))
+    }
+
+    /// As `loop.create_future`.
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`].
+    pub fn create_future<T, E: 'static>(&self) -> Result<Future<T, E>, Error> {
+        self.open().map(Future::in_shell)
+    }
+
+    /// As `loop.call_soon`.
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`]; the callback is dropped.
+    pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<Handle, Error> {
+        self.open().map(|shell| Handle::soon(shell, Box::new(callback)))
+    }
+
+    /// As `loop.call_later`.
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`]; the callback is dropped.
+    pub fn call_later(
+        &self,
+        duration: Duration,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<Handle, Error> {
+        self.call_at(self.time() + duration, callback)
+    }
+
+    /// As `loop.call_at`.
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`]; the callback is dropped.
+    pub fn call_at(
+        &self,
+        deadline: Instant,
+        callback: impl FnOnce() + 'static,
+    ) -> Result<Handle, Error> {
+        self.open().map(|shell| Handle::at(shell, deadline.as_nanos(), Box::new(callback)))
+    }
+
+    /// What other threads may have of it.
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle::of(&self.shell)
+    }
+
+    /// As `loop.time`: virtual time; also after the run.
+    pub fn time(&self) -> Instant {
+        Instant::from_nanos(self.shell.core.borrow().kernel.now())
+    }
+
+    /// The loop's iteration; also after the run.
+    pub fn iteration(&self) -> u64 {
+        self.shell.core.borrow().kernel.iteration()
+    }
+
+    /// As `loop.is_closed`. A loop that got stuck counts as closed.
+    pub fn is_closed(&self) -> bool {
+        self.stage != Stage::Open
+    }
+
+    /// As `loop.get_debug`.
+    pub fn debug(&self) -> bool {
+        self.shell.core.borrow().settings.debug
+    }
+
+    /// As `loop.set_debug`; see [`Config::debug`].
+    pub fn set_debug(&self, on: bool) {
+        self.shell.core.borrow_mut().settings.debug = on;
+    }
+
+    /// As `loop.set_exception_handler`: `handler` is told of errors that nobody else sees.
+    /// Default: standard error.
+    pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
+        self.shell.set_handler(Rc::new(handler));
+    }
+
+    /// As `loop.call_exception_handler`.
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        self.shell.report(context);
+    }
+
+    /// As `loop.close`: drops what is left, tasks in order of creation, and reports those that
+    /// were pending. Nothing if the loop is closed. Dropping a loop closes it.
+    ///
+    /// # Errors
+    /// [`Error::NestedRun`] inside a run.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if self.stage == Stage::Finished {
+            return Ok(());
+        }
+        drop(self.shell.enter()?);
+        self.destroy();
+        Ok(())
+    }
+
+    /// Closes the loop, and says what its runs came to: the digest, the token, the trace.
+    pub fn finish(mut self) -> RunReport {
+        self.destroy()
+    }
+
+    /// Reports the tasks that are pending, and ends the run.
+    fn destroy(&mut self) -> RunReport {
+        let entered = self.shell.enter_to_end();
+        let open = self.stage == Stage::Open;
+        let pending = self.shell.core.borrow().kernel.live_tasks();
+        for task in pending.into_iter().filter(|_| open) {
+            let context = ExceptionContext::new("Task was destroyed but it is pending!");
+            self.shell.report(&context.task(TaskRef::new(&self.shell, task)));
+        }
+        drop(entered);
+        self.end()
+    }
+
+    /// Why the loop was left before its time.
+    pub(super) fn take_stuck(&mut self) -> Option<Error> {
+        self.stuck.take()
+    }
+
+    /// Ends the run, and leaves the memory for another.
+    pub(super) fn end(&mut self) -> RunReport {
+        self.stage = Stage::Finished;
+        let entered = self.shell.enter_to_end();
+        let report = self.shell.finish(self.plan.take());
+        drop(entered);
+        #[cfg(feature = "lockstep")]
+        self.shell.show_log();
+        report
+    }
+
+    /// Another run in the same memory, with what the scheduler plans next; false if it plans
+    /// nothing.
+    pub(super) fn again(
+        &mut self,
+        config: &Config,
+        last: Option<&sched::RunReport>,
+    ) -> Option<u64> {
+        let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
+        if !self.shell.reset() {
+            let scheduler =
+                mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
+            self.shell = Shell::new(config, scheduler);
+        }
+        #[cfg(feature = "lockstep")]
+        self.shell.core.borrow_mut().kernel.start(Some(plan.run));
+        self.stage = Stage::Open;
+        Some(plan.run)
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        if self.stage != Stage::Finished {
+            self.destroy();
+        }
+    }
+}
