@@ -39,7 +39,7 @@
 //! # Map
 //! - Tasks: [`spawn`], [`Task`], [`Future`], [`Error`], [`Cancelled`]; how an output counts:
 //!   [`Outcome`]. Cancellation is a value: own awaits give `Err(Cancelled)`; for others there is
-//!   [`foreign`].
+//!   [`foreign`]. `async with` is [`with`].
 //! - Time: [`sleep`], [`timeout`], [`call_later`], [`now`].
 //! - Together: [`gather`], [`wait`], [`as_completed`], [`wait_for`], [`shield`], [`task_group`].
 //! - Synchronisation: [`Lock`], [`Event`], [`Semaphore`], [`Condition`], [`Barrier`], [`Queue`].
@@ -88,12 +88,12 @@ pub use exec::{
 };
 pub use run::{Loop, Runner, run, trace_of};
 pub use sync::{
-    Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, LifoQueue, Lock, LockGuard,
+    Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Items, LifoQueue, Lock, LockGuard,
     PriorityQueue, Queue, QueueOf, Semaphore, SemaphoreGuard,
 };
 pub use task::{
-    CallbackId, Foreign, Future, Outcome, Plain, Raise, State, Task, foreign, spawn, spawn_named,
-    spawn_plain,
+    AsyncExit, AsyncGuard, CallbackId, Foreign, Future, Leaving, Outcome, Plain, Raise, State,
+    Task, foreign, spawn, spawn_named, spawn_plain, with,
 };
 pub use time::{
     Instant, Sleep, Timeout, call_at, call_later, now, sleep, sleep_until, timeout, timeout_at,

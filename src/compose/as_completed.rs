@@ -1,6 +1,15 @@
 //! `asyncio.as_completed`.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_core::Stream;
 
 use super::{
     Awaitable,
@@ -49,17 +58,24 @@ pub fn as_completed<A: Awaitable>(tasks: impl IntoIterator<Item = A>) -> AsCompl
         callbacks.add(&child, move || shared.child_done(index));
     }
     shared.todo.borrow_mut().callbacks = Some(callbacks);
-    AsCompleted { left: tasks.len(), tasks, shared }
+    AsCompleted { waiting: None, left: tasks.len(), tasks, shared }
 }
 
-/// Results in the order of completion; see [`as_completed`].
+/// Results in the order of completion; see [`as_completed`]. Also a [`Stream`], for the adapters of
+/// the futures crate.
 #[must_use = "results are fetched by `next`"]
 pub struct AsCompleted<A: Awaitable> {
+    /// The wait for the next result, if somebody polls for it as a stream.
+    waiting: Option<Waiting>,
     tasks: Vec<A>,
     /// How many results are to be fetched.
     left: usize,
     shared: Rc<Shared<A::Error>>,
 }
+
+/// Gives the index of a task that is done; none if the time is up.
+type Waiting = Pin<Box<dyn Future<Output = Result<Option<usize>, Error>>>>;
+type Item<A> = Result<<A as sealed::Handle>::Value, <A as sealed::Handle>::Error>;
 
 struct Shared<E> {
     /// The index of a task that is done; none if the time is up.
@@ -122,16 +138,9 @@ impl<A: Awaitable> AsCompleted<A> {
     }
 
     /// The next result; `None` after the last. A schedule point if it is not there yet, and a
-    /// cancel point.
-    pub async fn next(
-        &mut self,
-    ) -> Option<Result<<A as sealed::Handle>::Value, <A as sealed::Handle>::Error>> {
-        self.left = self.left.checked_sub(1)?;
-        Some(match self.shared.done.get().await {
-            Ok(Some(index)) => self.tasks[index].slot().outcome(),
-            Ok(None) => Err(Error::TimedOut.into()),
-            Err(error) => Err(error.into()),
-        })
+    /// cancel point: one that is cancelled, or dropped, loses no result.
+    pub async fn next(&mut self) -> Option<Item<A>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
     /// How many results are to be fetched.
@@ -142,5 +151,43 @@ impl<A: Awaitable> AsCompleted<A> {
     /// Have all results been fetched?
     pub fn is_empty(&self) -> bool {
         self.left == 0
+    }
+}
+
+impl<A: Awaitable> Unpin for AsCompleted<A> {}
+
+impl<A: Awaitable> Stream for AsCompleted<A> {
+    type Item = Item<A>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item<A>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut waiting = match self.waiting.take() {
+            Some(waiting) => waiting,
+            None => {
+                let queue = self.shared.done.clone();
+                Box::pin(async move { queue.get().await })
+            }
+        };
+        let Poll::Ready(next) = waiting.as_mut().poll(context) else {
+            self.waiting = Some(waiting);
+            return Poll::Pending;
+        };
+        Poll::Ready(Some(match next {
+            // A wait that is cancelled has used up no result.
+            Err(error) => Err(error.into()),
+            Ok(done) => {
+                self.left -= 1;
+                match done {
+                    Some(index) => self.tasks[index].slot().outcome(),
+                    None => Err(Error::TimedOut.into()),
+                }
+            }
+        }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
     }
 }

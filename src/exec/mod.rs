@@ -1,6 +1,7 @@
 //! The shell around the kernel: the only place with thread-locals, cells, wakers and unwinding.
 //! It owns the futures, polls what the scheduler picks, and keeps the record.
 
+mod caught;
 mod config;
 mod context;
 mod core;
@@ -27,6 +28,7 @@ mod waker;
 /// The kernel of a run. With the feature `lockstep` it keeps a log.
 #[cfg(not(feature = "lockstep"))]
 use crate::kernel::Kernel as Machine;
+pub(crate) use caught::Caught;
 pub use config::Config;
 pub(crate) use context::running;
 pub use context::{

@@ -205,10 +205,7 @@ impl Loop {
     /// # Errors
     /// [`Error::LoopClosed`]; the future is dropped.
     #[track_caller]
-    pub fn create_task<F, M>(
-        &self,
-        future: F,
-    ) -> Result<TaskOf<F::Output, M>, Error>
+    pub fn create_task<F, M>(&self, future: F) -> Result<TaskOf<F::Output, M>, Error>
     where
         F: std::future::Future<Output: Outcome<M>> + 'static,
     {

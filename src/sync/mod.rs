@@ -16,5 +16,5 @@ pub use condition::{Condition, ConditionGuard};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use machine::order::{Fifo, Lifo, Order, Priority};
-pub use queue::{LifoQueue, PriorityQueue, Queue, QueueOf};
+pub use queue::{Items, LifoQueue, PriorityQueue, Queue, QueueOf};
 pub use semaphore::{BoundedSemaphore, Semaphore, SemaphoreGuard};

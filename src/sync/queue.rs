@@ -2,8 +2,13 @@
 
 use std::{
     cell::{RefCell, RefMut},
+    future::poll_fn,
+    pin::Pin,
     rc::Rc,
+    task::{Context, Poll},
 };
+
+use futures_core::Stream;
 
 use super::{
     machine::{
@@ -180,6 +185,12 @@ impl<T, O: Order<T>> QueueOf<T, O> {
         Ok(())
     }
 
+    /// The items, one [`get`](QueueOf::get) after the other, until the queue is shut down and empty:
+    /// `while let Some(item) = items.next().await`. Dropped half-way it loses no item.
+    pub fn items(&self) -> Items<T, O> {
+        Items { waiting: None, queue: self.clone() }
+    }
+
     /// Waits to be woken.
     async fn wait(&self, side: Side, what: &'static str) -> Result<(), Error> {
         let bound = if side == Side::Join { &self.0.join_bound } else { &self.0.bound };
@@ -201,5 +212,65 @@ impl<T, O: Order<T>> QueueOf<T, O> {
             let _ = self.task_done();
         }
         wake(self.machine().empty_lines());
+    }
+}
+
+type Getting<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
+
+/// The items of a queue; see [`QueueOf::items`]. Also a [`Stream`], for the adapters of the futures
+/// crate.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Queue, run};
+/// run(async {
+///     let queue = Queue::new(0);
+///     (1..=3).try_for_each(|item| queue.put_nowait(item))?;
+///     queue.shutdown(false);
+///     let (mut items, mut sum) = (queue.items(), 0);
+///     while let Some(item) = items.next().await {
+///         sum += item?;
+///     }
+///     assert_eq!(sum, 6);
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "items are fetched by `next`"]
+pub struct Items<T, O: Order<T>> {
+    /// The wait for the next item, if somebody polls for it as a stream.
+    waiting: Option<Getting<T>>,
+    queue: QueueOf<T, O>,
+}
+
+impl<T: 'static, O: Order<T> + 'static> Items<T, O> {
+    /// The next item; `None` once the queue is shut down and empty. A schedule point if the queue
+    /// is empty, and a cancel point.
+    pub async fn next(&mut self) -> Option<Result<T, Error>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl<T, O: Order<T>> Unpin for Items<T, O> {}
+
+impl<T: 'static, O: Order<T> + 'static> Stream for Items<T, O> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut waiting = match self.waiting.take() {
+            Some(waiting) => waiting,
+            None => {
+                let queue = self.queue.clone();
+                Box::pin(async move { queue.get().await })
+            }
+        };
+        match waiting.as_mut().poll(context) {
+            Poll::Pending => {
+                self.waiting = Some(waiting);
+                Poll::Pending
+            }
+            Poll::Ready(Err(Error::QueueShutDown)) => Poll::Ready(None),
+            Poll::Ready(item) => Poll::Ready(Some(item)),
+        }
     }
 }

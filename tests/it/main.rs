@@ -11,5 +11,7 @@ mod outcome;
 mod replay;
 mod shrink;
 mod snapshots;
+mod streams;
 mod tidy;
 mod traps;
+mod with;
