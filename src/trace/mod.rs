@@ -10,12 +10,14 @@ mod json;
 mod path;
 mod snapshot;
 mod text;
+mod timeline;
 mod token;
 
 pub use digest::Digest;
 pub(crate) use digest::{mix, mix_bytes};
 pub use event::{Event, Kind};
 pub(crate) use path::{Mark, Path};
+pub use timeline::Timeline;
 pub(crate) use token::Checks;
 pub use token::{Limits, Pick, Plan, Settings, Token, TokenError};
 

@@ -20,6 +20,13 @@ impl fmt::Display for Trace {
     }
 }
 
+impl Event {
+    /// What the actor did, in words.
+    pub(super) fn phrase(&self) -> String {
+        Phrase(self).to_string()
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.actor, Phrase(self))

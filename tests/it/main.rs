@@ -13,5 +13,6 @@ mod shrink;
 mod snapshots;
 mod streams;
 mod tidy;
+mod timeline;
 mod traps;
 mod with;
