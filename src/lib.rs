@@ -83,8 +83,9 @@ pub use compose::{
 pub use exec::lockstep;
 pub use exec::{
     Cancelled, Config, ContextVar, Deadlock, Divergence, Error, ExceptionContext, Handle,
-    LoopHandle, RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, busy, call_exception_handler,
-    call_soon, choose, current_task, interrupt, is_running, iteration, log, loop_handle, raw, stop,
+    LoopHandle, RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, at_end, busy,
+    call_exception_handler, call_soon, choose, current_task, interrupt, is_running, iteration, log,
+    loop_handle, raw, stop,
 };
 pub use run::{Loop, Runner, run, trace_of};
 pub use sync::{

@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
 
-use super::{Check, Failure, FailureKind, Report};
+use super::{Check, Failure, FailureKind, Report, Rules};
 use crate::{
-    exec::{Config, Error, RunReport, is_running},
+    exec::{Config, Error, RunReport, caught, is_running},
     run::Runner,
     sched::{RandomWalk, Scheduler},
     task::Outcome,
@@ -63,7 +63,7 @@ impl Check {
         while report.schedules < self.schedules {
             let Some(run) = runner.again(&self.config, last.as_ref()) else { break };
             runner.set_plan(RandomWalk::NAME, self.seed, run);
-            let one = one(&mut runner, main, self.tolerates_panics);
+            let one = one(&mut runner, main, self.rules);
             report.count(&one.report, &one.reports);
             if let Some(failed) = one.failed {
                 return Err(self.explain(&report, &one.report.token, failed, main));
@@ -87,7 +87,7 @@ impl Check {
         main: Main,
     ) -> Result<RunReport, Box<Failure>> {
         let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
-        let One { report: run, failed, reports } = one(&mut runner, main, self.tolerates_panics);
+        let One { report: run, failed, reports } = one(&mut runner, main, self.rules);
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
         report.count(&run, &reports);
@@ -96,8 +96,8 @@ impl Check {
 
     /// Replays one token, with its events.
     pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
-        let One { report: run, failed, reports } = recorded(token, main, self.tolerates_panics)
-            .map_err(|text| Box::new(Failure::usage(text)))?;
+        let One { report: run, failed, reports } =
+            recorded(token, main, self.rules).map_err(|text| Box::new(Failure::usage(text)))?;
         let mut report = Report::new(self.seed, token.settings);
         report.count(&run, &reports);
         report.distinct = 1;
@@ -110,8 +110,7 @@ impl Check {
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
     fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
-        let again =
-            recorded(token, main, self.tolerates_panics).expect("a token that was just made");
+        let again = recorded(token, main, self.rules).expect("a token that was just made");
         let failed = match &again.report.divergence {
             None => failed,
             Some(_) => nondeterminism(&failed.text, &again.report),
@@ -127,9 +126,7 @@ impl Check {
         token: &Token,
         main: Main,
     ) -> Result<(), Box<Failure>> {
-        let again = recorded(token, main, self.tolerates_panics)
-            .expect("a token that was just made")
-            .report;
+        let again = recorded(token, main, self.rules).expect("a token that was just made").report;
         if again.divergence.is_none() {
             return Ok(());
         }
@@ -162,17 +159,25 @@ impl Check {
 }
 
 /// Runs the program to its end, clean-up included.
-fn one(runner: &mut Runner, main: Main, tolerated: bool) -> One {
+fn one(runner: &mut Runner, main: Main, rules: Rules) -> One {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let heard = reports.clone();
     runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
     let error = main(runner);
+    let leaked = if rules.tasks_must_end { runner.live_tasks() } else { Vec::new() };
     // What the clean-up gets stuck in is kept by the runner.
-    let _ = runner.close();
+    let invariant = caught(|| drop(runner.close())).err();
     let stuck = runner.take_stuck();
     let report = runner.end();
-    let failed = judge(&report, stuck, error, tolerated);
     let reports = reports.take();
+    let reported = reports.first().filter(|_| rules.reports_fail);
+    let failed = judge(&report, stuck, error, rules)
+        .or_else(|| Some((FailureKind::Invariant, format!("at the end: {}", invariant?))))
+        .or_else(|| {
+            let text = format!("not done when main was: {}", leaked.join(", "));
+            (!leaked.is_empty()).then_some((FailureKind::LeakedTask, text))
+        })
+        .or_else(|| Some((FailureKind::Report, format!("the loop reports: {}", reported?))));
     let failed = failed.map(|(kind, text)| Failed { kind, text, reports: reports.clone() });
     One { report, failed, reports }
 }
@@ -182,7 +187,7 @@ fn judge(
     report: &RunReport,
     stuck: Option<Error>,
     error: Option<String>,
-    tolerated: bool,
+    rules: Rules,
 ) -> Option<(FailureKind, String)> {
     // A run that is not the token's says nothing about the program.
     if let Some(divergence) = &report.divergence {
@@ -191,7 +196,9 @@ fn judge(
     if let Some(stuck) = stuck {
         return Some((FailureKind::of(&stuck), stuck.to_string()));
     }
-    if let Some(panic) = report.panics.iter().find(|panic| !tolerated || !panic.retrieved) {
+    if let Some(panic) =
+        report.panics.iter().find(|panic| !rules.tolerate_panics || !panic.retrieved)
+    {
         let text = format!("{} panicked: {}", panic.task, panic.message);
         return Some((FailureKind::Panic, text));
     }
@@ -199,10 +206,10 @@ fn judge(
 }
 
 /// Replays a token and records its events.
-fn recorded(token: &Token, main: Main, tolerated: bool) -> Result<One, String> {
+fn recorded(token: &Token, main: Main, rules: Rules) -> Result<One, String> {
     let config = Config::default().record(true);
     let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
-    Ok(one(&mut runner, main, tolerated))
+    Ok(one(&mut runner, main, rules))
 }
 
 fn nondeterminism(before: &str, again: &RunReport) -> Failed {

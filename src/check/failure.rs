@@ -24,6 +24,13 @@ pub enum FailureKind {
     Error,
     /// Nothing is ready, and tasks wait.
     Deadlock,
+    /// An invariant of [`at_end`](crate::at_end) does not hold.
+    Invariant,
+    /// A task was not done when main was ([`Check::tasks_must_end`](crate::Check::tasks_must_end)).
+    LeakedTask,
+    /// The exception handler was told something
+    /// ([`Check::reports_fail`](crate::Check::reports_fail)).
+    Report,
     /// Steps without end, and time does not move.
     Livelock,
     /// More steps than allowed.

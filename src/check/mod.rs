@@ -57,7 +57,18 @@ pub struct Check {
     schedules: u64,
     config: Config,
     command: Option<String>,
-    tolerates_panics: bool,
+    rules: Rules,
+}
+
+/// What counts as a failure.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rules {
+    /// A panic that somebody looks at does not.
+    tolerate_panics: bool,
+    /// Whatever the exception handler is told does.
+    reports_fail: bool,
+    /// A task that is not done when main is does.
+    tasks_must_end: bool,
 }
 
 impl Default for Check {
@@ -71,7 +82,7 @@ impl Check {
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000);
-        Check { seed: 0, schedules: 1_000, config, command: None, tolerates_panics: false }
+        Check { seed: 0, schedules: 1_000, config, command: None, rules: Rules::default() }
     }
 
     /// The seed of all schedules.
@@ -127,7 +138,21 @@ impl Check {
     /// A panic of a task is an outcome: it fails the check only if nobody looks at it. Default: any
     /// panic fails it.
     pub fn tolerate_panics(mut self) -> Check {
-        self.tolerates_panics = true;
+        self.rules.tolerate_panics = true;
+        self
+    }
+
+    /// Whatever the exception handler is told fails the schedule: an error that nobody retrieves, an
+    /// async exit that is skipped. Default: it is printed with a failure, as asyncio logs it.
+    pub fn reports_fail(mut self) -> Check {
+        self.rules.reports_fail = true;
+        self
+    }
+
+    /// A task that is not done when main is fails the schedule. Default: it is cancelled, as in
+    /// asyncio.
+    pub fn tasks_must_end(mut self) -> Check {
+        self.rules.tasks_must_end = true;
         self
     }
 

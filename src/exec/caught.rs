@@ -1,4 +1,4 @@
-//! A future whose panic is a value.
+//! Panics as values.
 
 use std::{
     any::Any,
@@ -8,8 +8,15 @@ use std::{
     task::{Context, Poll},
 };
 
+use super::step::panic_text;
+
 /// Gives the panic of the future as an error. It is not polled after that.
 pub(crate) struct Caught<F>(pub(crate) F);
+
+/// Runs `f`; its panic is a text.
+pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| panic_text(&*panic))
+}
 
 impl<F: Future + Unpin> Future for Caught<F> {
     type Output = Result<F::Output, Box<dyn Any + Send>>;

@@ -105,6 +105,29 @@ pub fn call_exception_handler(context: ExceptionContext) {
     }
 }
 
+/// Asserts what must hold at rest: `invariant` runs after the clean-up, when main is done and
+/// nothing is left that could run; not if the run gets stuck. Its panic fails a
+/// [`Check`](crate::Check); without one it goes on. Nothing outside a run.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, Error, Semaphore, at_end, gather, yield_now};
+/// Check::new().schedules(10).run(|| async {
+///     let permits = Semaphore::new(3);
+///     let held = permits.clone();
+///     at_end(move || assert_eq!(held.permits(), 3, "every permit is back"));
+///     let work = |permits: Semaphore| async move {
+///         let _permit = permits.acquire().await?;
+///         yield_now().await
+///     };
+///     gather((work(permits.clone()), work(permits.clone()))).await?;
+///     Ok::<(), Error>(())
+/// });
+/// ```
+pub fn at_end(invariant: impl FnOnce() + 'static) {
+    try_with(|shell| shell.at_end(Box::new(invariant)));
+}
+
 /// Writes a line into the trace, and into the digest.
 pub fn log(text: impl Display) {
     let text = text.to_string();

@@ -28,11 +28,11 @@ mod waker;
 /// The kernel of a run. With the feature `lockstep` it keeps a log.
 #[cfg(not(feature = "lockstep"))]
 use crate::kernel::Kernel as Machine;
-pub(crate) use caught::Caught;
+pub(crate) use caught::{Caught, caught};
 pub use config::Config;
 pub(crate) use context::running;
 pub use context::{
-    ContextVar, all_tasks, busy, call_exception_handler, call_soon, choose, current_task,
+    ContextVar, all_tasks, at_end, busy, call_exception_handler, call_soon, choose, current_task,
     interrupt, is_running, iteration, log, stop,
 };
 pub use error::{Cancelled, Error};

@@ -56,6 +56,8 @@ pub(crate) struct Shell {
     /// The waker that the current poll was given.
     pub(super) polling: RefCell<Option<Waker>>,
     handler: RefCell<Option<Handler>>,
+    /// What must hold at rest, in order of registration.
+    at_end: RefCell<Vec<Closure>>,
     /// The panics of tasks so far.
     pub(super) panics: RefCell<Vec<Panic>>,
     interrupted: Cell<bool>,
@@ -99,6 +101,7 @@ impl Shell {
             inbox: RefCell::new(Arc::new(Inbox::new())),
             polling: RefCell::new(None),
             handler: RefCell::new(None),
+            at_end: RefCell::default(),
             panics: RefCell::default(),
             interrupted: Cell::new(false),
             interrupter: Cell::new(None),
@@ -323,6 +326,15 @@ impl Shell {
 
     // --- the end
 
+    pub(super) fn at_end(&self, invariant: Closure) {
+        self.at_end.borrow_mut().push(invariant);
+    }
+
+    /// What is to be asserted now that the run is at rest.
+    pub(crate) fn take_at_end(&self) -> Vec<Closure> {
+        self.at_end.take()
+    }
+
     /// Drops what is left, tasks in order of creation, and says what the run came to. What a
     /// destructor spawns or schedules is dropped too.
     pub(crate) fn finish(&self, plan: Option<Plan>) -> RunReport {
@@ -346,6 +358,7 @@ impl Shell {
             let unread = self.inbox.borrow().close();
             unread.into_iter().for_each(|mail| self.drop_safely("a threadsafe call", mail));
         }
+        self.take_at_end().into_iter().for_each(|left| self.drop_safely("an invariant", left));
         let panics = std::mem::take(&mut *self.panics.borrow_mut());
         let shown = |panic: Panic| {
             let Panic { task, message, seen } = panic;

@@ -181,6 +181,9 @@ impl Runner {
     /// # Errors
     /// [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the clean-up gets
     /// stuck.
+    ///
+    /// # Panics
+    /// If an invariant of [`at_end`](crate::at_end) does.
     pub fn close(&mut self) -> Result<(), Error> {
         if self.event_loop.stage != Stage::Open {
             return Ok(());
@@ -194,7 +197,10 @@ impl Runner {
         if self.event_loop.stage == Stage::Open {
             self.event_loop.stage = Stage::Closed;
         }
-        closed
+        closed?;
+        let invariants = self.event_loop.shell.take_at_end();
+        invariants.into_iter().for_each(|invariant| invariant());
+        Ok(())
     }
 
     fn clean_up(&mut self) -> Result<(), Error> {
@@ -229,6 +235,15 @@ impl Runner {
     /// to.
     pub fn finish(mut self) -> RunReport {
         self.end()
+    }
+
+    /// The tasks that are not done: their names, and where they were spawned.
+    pub(crate) fn live_tasks(&self) -> Vec<String> {
+        let core = self.event_loop.shell.core.borrow();
+        let live = core.kernel.live_tasks().into_iter();
+        live.filter_map(|task| core.tasks.get(task.index()))
+            .map(|info| format!("{} (spawned at {})", info.label(), info.spawned_at))
+            .collect()
     }
 
     /// Why the loop was left before its time.

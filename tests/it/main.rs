@@ -5,6 +5,7 @@ mod edges;
 mod event_loop;
 #[path = "../formal/every_run.rs"]
 mod every_run;
+mod failures;
 mod handler;
 mod misuse;
 mod outcome;

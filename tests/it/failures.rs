@@ -1,0 +1,123 @@
+//! How a check fails, besides by a wrong order: what is left, what is reported, what must hold at
+//! rest.
+
+use std::{cell::Cell, rc::Rc};
+
+use seedloop::{
+    AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, at_end, gather, run, spawn,
+    spawn_named, with, yield_now,
+};
+
+fn failure<F>(check: Check, program: impl Fn() -> F) -> Box<Failure>
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    check.schedules(50).try_run(program).expect_err("it fails")
+}
+
+async fn loses_a_permit(permits: Semaphore) -> Result<(), Error> {
+    let permit = permits.acquire().await?;
+    if yield_now().await.is_err() {
+        permit.forget(); // the bug: only where it is cancelled
+        return Ok(());
+    }
+    drop(permit);
+    Ok(())
+}
+
+#[test]
+fn an_invariant_at_rest_is_checked_when_all_is_over() {
+    let program = || async {
+        let permits = Semaphore::new(2);
+        let all = permits.clone();
+        at_end(move || assert_eq!(all.permits(), 2, "every permit is back"));
+        let _ = gather((
+            spawn(loses_a_permit(permits.clone())).cancellable(),
+            spawn(loses_a_permit(permits)).cancellable(),
+        ))
+        .await;
+        Ok(())
+    };
+    assert!(Check::new().schedules(50).try_run(program).is_ok());
+    let failure = failure(Check::new().cancellations(1), program);
+    assert_eq!(failure.kind, FailureKind::Invariant);
+    assert!(failure.text.contains("every permit is back"), "{failure}");
+    let replayed = Check::new().command("again").try_run(program);
+    assert!(replayed.is_ok(), "the invariants of one schedule are not those of another");
+}
+
+#[test]
+fn invariants_run_after_the_clean_up_in_order_and_not_in_a_stuck_run() {
+    let seen = Rc::new(Cell::new(0));
+    let ran = {
+        let seen = seen.clone();
+        run(async move {
+            let cleaned = Rc::new(Cell::new(false));
+            let clean = cleaned.clone();
+            drop(spawn(async move {
+                let _ = std::future::pending::<()>().await;
+                clean.set(true);
+            }));
+            let (first, second) = (seen.clone(), seen);
+            at_end(move || first.set(1));
+            at_end(move || second.set(second.get() * 10));
+            let _cleaned = cleaned;
+        })
+    };
+    assert!(ran.is_ok());
+    assert_eq!(seen.get(), 10);
+    let stuck = run(async {
+        at_end(|| panic!("nothing is at rest here"));
+        std::future::pending::<()>().await;
+    });
+    assert!(matches!(stuck, Err(Error::Deadlock(_))));
+}
+
+#[test]
+#[should_panic(expected = "what must hold")]
+fn an_invariant_of_a_plain_run_panics_out_of_it() {
+    let _ = run(async { at_end(|| panic!("what must hold")) });
+}
+
+#[test]
+fn a_task_that_is_left_behind_is_named_where_that_is_asked_for() {
+    let program = || async {
+        drop(spawn_named("straggler", async { while yield_now().await.is_ok() {} }));
+        yield_now().await
+    };
+    assert!(Check::new().schedules(50).try_run(program).is_ok());
+    let failure = failure(Check::new().tasks_must_end(), program);
+    assert_eq!(failure.kind, FailureKind::LeakedTask);
+    assert!(failure.text.contains("straggler (spawned at tests/it/failures.rs:"), "{failure}");
+}
+
+#[test]
+fn what_is_reported_fails_a_check_where_that_is_asked_for() {
+    let unretrieved = || async {
+        drop(spawn(async { Err::<(), Error>(Error::QueueFull) }));
+        yield_now().await?;
+        yield_now().await
+    };
+    assert!(Check::new().schedules(50).try_run(unretrieved).is_ok());
+    let failed = failure(Check::new().reports_fail(), unretrieved);
+    assert_eq!(failed.kind, FailureKind::Report);
+    assert!(failed.text.contains("never retrieved (task 1): the queue is full"), "{failed}");
+
+    let skipped = || async {
+        let task = spawn(with(Nothing, async |_| yield_now().await)).cancellable();
+        let _ = task.await;
+        drop(AsyncGuard::new(Nothing).into_inner());
+        Ok(())
+    };
+    assert!(Check::new().reports_fail().schedules(50).try_run(skipped).is_ok());
+    let failed = failure(Check::new().reports_fail().cancellations(1), skipped);
+    assert!(failed.text.contains("async exit of it::failures::Nothing was skipped"), "{failed}");
+}
+
+struct Nothing;
+
+impl seedloop::AsyncExit for Nothing {
+    async fn exit(self, _: seedloop::Leaving) -> Result<(), Error> {
+        Ok(())
+    }
+}
