@@ -242,6 +242,7 @@ impl Core {
             spawned_at,
             made: Made::default(),
             waker: None,
+            clones: std::sync::Weak::new(),
             waker_generation: 0,
             scoped: Vec::new(),
             expired: Vec::new(),

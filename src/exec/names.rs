@@ -6,11 +6,11 @@ use std::{
     cell::Cell,
     panic::Location,
     rc::{Rc, Weak},
-    sync::Arc,
+    sync::{self, Arc},
     task::Waker,
 };
 
-use super::scopes::ScopeId;
+use super::{scopes::ScopeId, waker::TaskWaker};
 use crate::{
     kernel::{FutureId, TaskId},
     trace::{Mark, Path, mix, mix_bytes},
@@ -34,6 +34,8 @@ pub(crate) struct TaskInfo {
     pub(crate) made: Made,
     /// The waker of its last poll; kept for the next one unless wakers are fresh.
     pub(crate) waker: Option<Waker>,
+    /// Tells how many clones of it there are.
+    pub(crate) clones: sync::Weak<TaskWaker>,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
     /// Its awaits that stand in a cancellation scope.

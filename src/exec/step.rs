@@ -188,7 +188,9 @@ impl Core {
             _ => {
                 info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
                 let wake = Wake { task, generation: info.waker_generation };
-                TaskWaker::waker(wake, inbox.clone())
+                let (waker, clones) = TaskWaker::waker(wake, inbox.clone());
+                info.clones = clones;
+                waker
             }
         }
     }

@@ -103,7 +103,12 @@ impl Core {
         let mut waits_for: Vec<String> =
             self.kernel.awaits(task).map(|future| self.describe(future)).collect();
         if waits_for.is_empty() {
-            waits_for.push("a foreign future that nobody wakes".into());
+            // One is the shell's own.
+            waits_for.push(match info.clones.strong_count().saturating_sub(1) {
+                0 => "a foreign future, and nobody has kept its waker".into(),
+                1 => "a foreign future, and whoever keeps its waker does not wake it".into(),
+                kept => format!("a foreign future, and of {kept} kept wakers none wakes it"),
+            });
         }
         StuckTask { name: info.label(), spawned_at: info.spawned_at.to_string(), waits_for }
     }

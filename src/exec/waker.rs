@@ -2,7 +2,7 @@
 //! the inbox.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Wake as WakeTrait, Waker},
 };
 
@@ -23,8 +23,11 @@ pub(crate) struct TaskWaker {
 }
 
 impl TaskWaker {
-    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Mail>>) -> Waker {
-        Waker::from(Arc::new(TaskWaker { wake, inbox }))
+    /// A waker, and what tells how many clones of it there are.
+    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Mail>>) -> (Waker, Weak<TaskWaker>) {
+        let waker = Arc::new(TaskWaker { wake, inbox });
+        let clones = Arc::downgrade(&waker);
+        (Waker::from(waker), clones)
     }
 }
 

@@ -121,3 +121,20 @@ impl seedloop::AsyncExit for Nothing {
         Ok(())
     }
 }
+
+#[test]
+fn a_stuck_task_is_said_to_have_a_waker_somewhere_or_not() {
+    let said = |program: fn() -> std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+        run(program()).expect_err("a deadlock").to_string()
+    };
+    let dropped = said(|| Box::pin(std::future::pending()));
+    assert!(dropped.contains("main waits for a foreign future, and nobody has kept its waker"));
+    let kept = said(|| {
+        let mut held = None;
+        Box::pin(std::future::poll_fn(move |context| {
+            held = Some(context.waker().clone());
+            std::task::Poll::Pending
+        }))
+    });
+    assert!(kept.contains("whoever keeps its waker does not wake it"), "{kept}");
+}
