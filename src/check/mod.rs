@@ -142,8 +142,8 @@ impl Check {
         self
     }
 
-    /// Whatever the exception handler is told fails the schedule: an error that nobody retrieves, an
-    /// async exit that is skipped. Default: it is printed with a failure, as asyncio logs it.
+    /// Whatever the exception handler is told fails the schedule: an error that nobody retrieves,
+    /// an async exit that is skipped. Default: it is printed with a failure, as asyncio logs it.
     pub fn reports_fail(mut self) -> Check {
         self.rules.reports_fail = true;
         self

@@ -1,3 +1,8 @@
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
 use super::*;
 
 fn zero(kernel: &mut Kernel) -> Handle {
@@ -272,4 +277,202 @@ fn the_message_of_a_cancel_is_part_of_the_state() {
     };
     assert_eq!(told("why"), told("why"));
     assert_ne!(told("why"), told("who"));
+}
+
+#[test]
+fn a_slip_goes_to_what_is_not_yet_due() {
+    let mut kernel = Kernel::default();
+    assert!(!kernel.slip(), "there is no timer");
+    kernel.arm(0, Action::Closure);
+    assert!(!kernel.slip() && kernel.ready_len() == 0, "the timer waits for the next iteration");
+    kernel.begin_iteration();
+    kernel.arm(10, Action::Closure);
+    assert!(kernel.slip());
+    assert_eq!((kernel.now(), kernel.ready_len(), kernel.iteration()), (10, 2, 1));
+}
+
+/// Steps of so many tasks.
+fn handles(count: usize) -> Vec<Handle> {
+    let mut kernel = Kernel::default();
+    (0..count).map(|_| Handle::Step(kernel.spawn())).collect()
+}
+
+fn queue(handles: &[Handle]) -> Ready {
+    let mut queue = Ready::default();
+    handles.iter().for_each(|&handle| queue.push(handle));
+    queue
+}
+
+#[test]
+fn queues_are_equal_by_their_handles_and_their_batch() {
+    let hash = |queue: &Ready| {
+        let mut hasher = DefaultHasher::new();
+        queue.hash(&mut hasher);
+        hasher.finish()
+    };
+    let handles = handles(4);
+    let [a, b, c, hole] = handles[..] else { unreachable!() };
+    let one = queue(&[a, b]);
+    let mut holed = queue(&[hole, a, hole, b]);
+    holed.take(2);
+    holed.take(0);
+    assert!(one == holed && hash(&one) == hash(&holed));
+    let mut begun = one.clone();
+    begun.begin_batch();
+    for other in [queue(&[b, a]), queue(&[a]), queue(&[a, b, c]), begun] {
+        assert!(one != other && hash(&one) != hash(&other), "{one:?} {other:?}");
+    }
+}
+
+#[test]
+fn a_pick_finds_its_handle_behind_whole_words_of_holes() {
+    for head in [0, 1, 63, 64, 65, 200, 4_095, 4_096, 5_000] {
+        let handles = handles(head + 300);
+        let mut queue = queue(&handles);
+        let mut left = handles.clone();
+        // A hole right behind the head, and the head's move up to it.
+        assert_eq!(queue.take(head), Some(left.remove(head)));
+        left.drain(..head).for_each(|first| assert_eq!(queue.take(0), Some(first)));
+        for (at, &handle) in left.iter().enumerate() {
+            assert_eq!(queue.get(at), Some(handle), "{at} of those behind {head}");
+        }
+        assert_eq!(queue.get(left.len()), None);
+    }
+}
+
+#[test]
+fn a_slab_counts_its_values() {
+    let mut slab = Slab::default();
+    let keys = [0, 1, 2].map(|value| slab.insert(value));
+    assert_eq!(slab.len(), 3);
+    slab.remove(keys[1]);
+    assert_eq!((slab.len(), slab.iter().count()), (2, 2));
+    slab.clear();
+    assert_eq!((slab.len(), slab.iter().count()), (0, 0));
+}
+
+#[test]
+fn a_call_is_scheduled_until_it_is_cancelled_or_runs() {
+    let mut kernel = Kernel::default();
+    let calls = [(); 3].map(|()| kernel.call_soon(Action::Closure));
+    let timer = kernel.arm(10, Action::Closure);
+    kernel.cancel_call(calls[0]);
+    kernel.cancel_call(timer);
+    kernel.take(1);
+    kernel.begin_call(calls[1]);
+    let scheduled = [calls[0], calls[1], calls[2], timer].map(|call| kernel.is_scheduled(call));
+    assert_eq!(scheduled, [false, false, true, false]);
+}
+
+#[test]
+fn a_future_keeps_the_message_of_its_own_cancel_only() {
+    let mut kernel = Kernel::default();
+    let why: Message = Some("why".into());
+    let future = kernel.future_new(OnCancel::Itself);
+    kernel.cancel(future, &why);
+    assert_eq!(
+        (kernel.own_message(future), kernel.take_message(future)),
+        (why.clone(), why.clone())
+    );
+    let task = kernel.spawn();
+    zero(&mut kernel);
+    kernel.begin_step(task);
+    kernel.end_step(task, Exit::Ended(End::Cancelled(why.clone())));
+    let future = kernel.future_of(task).unwrap();
+    assert_eq!(kernel.own_message(future), None);
+    assert_eq!([(); 2].map(|()| kernel.take_message(future)), [why, None]);
+}
+
+#[test]
+fn requests_and_flags_of_a_task_are_part_of_the_state() {
+    let changes: [fn(&mut Kernel, TaskId); 6] = [
+        |_, _| (),
+        |kernel, task| kernel.count_cancel(task),
+        |kernel, task| assert!(kernel.abort(task)),
+        |kernel, task| assert!(kernel.cancel_task(task, &None)),
+        |kernel, task| assert!(kernel.cancel_task(task, &Some("why".into()))),
+        |kernel, task| assert!(kernel.cancel_task(task, &Some("who".into()))),
+    ];
+    let states = changes.map(|change| {
+        let mut kernel = Kernel::default();
+        let task = kernel.spawn();
+        zero(&mut kernel);
+        kernel.begin_step(task);
+        change(&mut kernel, task);
+        kernel.canonical()
+    });
+    assert_eq!(BTreeSet::from(states).len(), changes.len());
+}
+
+#[test]
+fn live_tasks_are_in_the_order_of_their_creation() {
+    let mut kernel = Kernel::default();
+    let [first, second] = [(); 2].map(|()| kernel.spawn());
+    zero(&mut kernel);
+    kernel.begin_step(first);
+    kernel.end_step(first, Exit::Ended(End::Finished));
+    kernel.task_release(first);
+    let third = kernel.spawn();
+    assert_eq!(third.index(), first.index(), "it has the place of the first");
+    assert_eq!(kernel.live_tasks(), [second, third]);
+}
+
+#[test]
+fn an_await_that_is_polled_twice_in_its_first_step_still_waits() {
+    let mut kernel = Kernel::default();
+    let (task, old, new) =
+        (kernel.spawn(), kernel.future_new(OnCancel::Itself), kernel.future_new(OnCancel::Itself));
+    zero(&mut kernel);
+    step_waiting(&mut kernel, task, Some(old));
+    kernel.resolve(old, State::Finished);
+    kernel.cancel_task(task, &None);
+    zero(&mut kernel);
+    kernel.begin_step(task);
+    for on in [Some(new), None] {
+        let mut since = None;
+        for _ in 0..2 {
+            assert_eq!(kernel.poll_await(task, on, &mut since), Answer::Pending);
+        }
+    }
+    assert_eq!(kernel.await_count(task), 3);
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_taken_back() {
+    let mut kernel = Kernel::default();
+    let task = kernel.spawn();
+    assert_eq!((kernel.uncancel(task), kernel.cancelling(task)), (0, 0));
+}
+
+#[test]
+#[cfg(feature = "lockstep")]
+fn a_view_counts_its_entries() {
+    let mut kernel = Kernel::default();
+    assert!(kernel.view().is_empty());
+    for _ in 0..2 {
+        kernel.spawn();
+    }
+    for _ in 0..3 {
+        kernel.future_new(OnCancel::Itself);
+        kernel.arm(10, Action::Closure);
+    }
+    kernel.call_soon(Action::Closure);
+    let (tasks, futures, calls, ready, timers) = (2, 2 + 3, 3 + 1, 2 + 1, 3);
+    assert_eq!(kernel.view().len(), tasks + futures + calls + ready + timers);
+    assert!(!kernel.view().is_empty());
+}
+
+#[test]
+fn a_parked_request_is_told_when_what_was_to_deliver_it_is_dropped() {
+    let mut kernel = Kernel::default();
+    let (task, child) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    kernel.resolve(child, State::Finished);
+    let closing = kernel.future_new(OnCancel::Children(vec![child]));
+    zero(&mut kernel);
+    let since = step_waiting(&mut kernel, task, Some(closing));
+    assert!(kernel.cancel_task(task, &None));
+    assert!(kernel.must_cancel(task) && kernel.ready_len() == 0, "the gathering would wake it");
+    kernel.end_await(task, Some(closing), since.unwrap());
+    assert_eq!(zero(&mut kernel), Handle::Step(task));
+    assert_eq!(kernel.begin_step(task), Entry::Drop(None));
 }

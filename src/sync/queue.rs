@@ -185,8 +185,8 @@ impl<T, O: Order<T>> QueueOf<T, O> {
         Ok(())
     }
 
-    /// The items, one [`get`](QueueOf::get) after the other, until the queue is shut down and empty:
-    /// `while let Some(item) = items.next().await`. Dropped half-way it loses no item.
+    /// The items, one [`get`](QueueOf::get) after the other, until the queue is shut down and
+    /// empty: `while let Some(item) = items.next().await`. Dropped half-way it loses no item.
     pub fn items(&self) -> Items<T, O> {
         Items { waiting: None, queue: self.clone() }
     }

@@ -9,6 +9,7 @@ mod failures;
 mod handler;
 mod misuse;
 mod outcome;
+mod primitives;
 mod replay;
 mod shrink;
 mod snapshots;

@@ -26,29 +26,29 @@ fn cars_on_one_road() {
         gather((car("car1", 2), car("car2", 1))).await?;
         Ok::<(), Error>(())
     });
-    insta::assert_snapshot!(trace.timeline(), @r#"
-    time | main                  | car1                  | car2                  | loop
-     0ns |                       |                       |                       | outside spawns main
-         | spawns car1           |                       |                       |
-         | spawns car2           |                       |                       |
-         | waits for gather c3   |                       |                       |
-         | until 3s              |                       |                       |
-         | |                     | sleeps until 2s       | :                     |
-         | |                     | |                     | waits for             |
-         | |                     | |                     | Lock::acquire 2/c1    |
-         | |                     | |                     | until 2s              |
-      2s | |                     | resolves              | |                     |
-         | |                     | Lock::acquire 2/c1    | |                     |
-         | |                     | "across"              | |                     |
-         | |                     | finished              | |                     |
-         | |                     |                       | sleeps until 3s       |
-      3s | |                     |                       | "across"              |
-         | |                     |                       | finished              |
-         | |                     |                       |                       | done callback c5
-         | |                     |                       |                       | resolves gather c3
-         | finished              |                       |                       |
-         |                       |                       |                       | done callback c0/c2
-         |                       |                       |                       | stops the loop
+    insta::assert_snapshot!(trace.timeline().width(92), @r#"
+    time | main                | car1                | car2                | loop
+     0ns |                     |                     |                     | outside spawns main
+         | spawns car1         |                     |                     |
+         | spawns car2         |                     |                     |
+         | waits for gather c3 |                     |                     |
+         | until 3s            |                     |                     |
+         | |                   | sleeps until 2s     | :                   |
+         | |                   | |                   | waits for           |
+         | |                   | |                   | Lock::acquire 2/c1  |
+         | |                   | |                   | until 2s            |
+      2s | |                   | resolves            | |                   |
+         | |                   | Lock::acquire 2/c1  | |                   |
+         | |                   | "across"            | |                   |
+         | |                   | finished            | |                   |
+         | |                   |                     | sleeps until 3s     |
+      3s | |                   |                     | "across"            |
+         | |                   |                     | finished            |
+         | |                   |                     |                     | done callback c5
+         | |                   |                     |                     | resolves gather c3
+         | finished            |                     |                     |
+         |                     |                     |                     | done callback c0/c2
+         |                     |                     |                     | stops the loop
     "#);
     insta::assert_snapshot!(trace.timeline().width(60), @r#"
     time | main            | other tasks     | loop

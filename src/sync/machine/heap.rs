@@ -44,3 +44,53 @@ fn sift_up<T: Ord>(heap: &mut [T], mut at: usize) {
     }
     sift_down(heap, start, at);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    /// Items of one priority are equal, and still have their number.
+    struct Item {
+        priority: usize,
+        number: usize,
+    }
+
+    impl PartialEq for Item {
+        fn eq(&self, other: &Item) -> bool {
+            self.priority == other.priority
+        }
+    }
+
+    impl Eq for Item {}
+
+    impl PartialOrd for Item {
+        fn partial_cmp(&self, other: &Item) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl Ord for Item {
+        fn cmp(&self, other: &Item) -> Ordering {
+            self.priority.cmp(&other.priority)
+        }
+    }
+
+    #[test]
+    fn equal_items_come_in_the_order_of_heapq() {
+        let (mut heap, mut order) = (Vec::new(), Vec::new());
+        for (numbers, pops) in [(0..24, 12), (24..30, 18)] {
+            for number in numbers {
+                super::push(&mut heap, Item { priority: number * 7 % 5, number });
+            }
+            let popped = (0..pops).map(|_| super::pop(&mut heap).expect("not empty").number);
+            order.extend(popped);
+        }
+        assert!(super::pop(&mut heap).is_none());
+        // By `heapq.heappush` and `heappop` of CPython 3.13.
+        let cpythons = [
+            0, 5, 10, 20, 15, 13, 23, 3, 18, 8, 6, 11, 25, 28, 21, 26, 1, 16, 14, 19, 4, 24, 9, 29,
+            17, 2, 7, 27, 22, 12,
+        ];
+        assert_eq!(order, cpythons);
+    }
+}

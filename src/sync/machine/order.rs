@@ -64,3 +64,22 @@ impl<T: Ord> Order<T> for Priority {
         store.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Fifo, Lifo, Order, Priority};
+
+    /// What comes out after 2, 1, 3 went in, each with how many are left.
+    fn drained<O: Order<i32>>() -> Vec<(i32, usize)> {
+        let mut store = O::Store::default();
+        [2, 1, 3].into_iter().for_each(|item| O::put(&mut store, item));
+        std::iter::from_fn(|| Some((O::get(&mut store)?, O::len(&store)))).collect()
+    }
+
+    #[test]
+    fn each_order_gives_its_next_item_and_counts_the_rest() {
+        assert_eq!(drained::<Fifo>(), [(2, 2), (1, 1), (3, 0)]);
+        assert_eq!(drained::<Lifo>(), [(3, 2), (1, 1), (2, 0)]);
+        assert_eq!(drained::<Priority>(), [(1, 2), (2, 1), (3, 0)]);
+    }
+}
