@@ -130,9 +130,9 @@ fn a_stuck_task_is_said_to_have_a_waker_somewhere_or_not() {
     let dropped = said(|| Box::pin(std::future::pending()));
     assert!(dropped.contains("main waits for a foreign future, and nobody has kept its waker"));
     let kept = said(|| {
-        let mut held = None;
+        let mut held = Vec::new();
         Box::pin(std::future::poll_fn(move |context| {
-            held = Some(context.waker().clone());
+            held.push(context.waker().clone());
             std::task::Poll::Pending
         }))
     });
