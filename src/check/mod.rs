@@ -123,6 +123,13 @@ impl Check {
         self
     }
 
+    /// In a deadlock, tasks that wait for something foreign are polled once more, to tell a lost
+    /// wake-up from a wait without end; see [`Config::probe`]. Default: on.
+    pub fn probe(mut self, on: bool) -> Check {
+        self.config = self.config.probe(on);
+        self
+    }
+
     /// At most so many handles run per schedule. Default: 1,000,000.
     pub fn steps_max(mut self, steps: u64) -> Check {
         self.config = self.config.steps_max(steps);

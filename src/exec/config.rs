@@ -67,6 +67,13 @@ impl Config {
         self
     }
 
+    /// In a deadlock, each task that waits for something foreign is polled once more. If one goes
+    /// on, nobody had woken it for what it waited for: the report says so. Default: on.
+    pub fn probe(mut self, on: bool) -> Config {
+        self.settings.no_probe = !on;
+        self
+    }
+
     /// asyncio's debug mode: a handle that takes 100 ms or more is reported by its name to the
     /// exception handler, as `slow_callback` if it is virtual time, and as `slow in real time`.
     pub fn debug(mut self, on: bool) -> Config {

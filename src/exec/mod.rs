@@ -13,6 +13,7 @@ mod inbox;
 pub mod lockstep;
 mod names;
 mod primitives;
+mod probe;
 pub mod raw;
 mod record;
 mod report;

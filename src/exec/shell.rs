@@ -176,7 +176,11 @@ impl Shell {
                 inbox.park();
                 Ok(())
             }
-            Turn::Idle => Err(Stuck::Deadlock(Arc::new(self.core.borrow().deadlock()))),
+            Turn::Idle => {
+                let mut deadlock = self.core.borrow().deadlock();
+                deadlock.lost_wakeup = self.probe();
+                Err(Stuck::Deadlock(Arc::new(deadlock)))
+            }
         }
     }
 
@@ -220,7 +224,7 @@ impl Shell {
     }
 
     /// The limits, the token's checks, the invariants.
-    fn end_turn(&self, watch: Option<SlowWatch>) -> Result<(), Stuck> {
+    pub(super) fn end_turn(&self, watch: Option<SlowWatch>) -> Result<(), Stuck> {
         let mut guard = self.core.borrow_mut();
         let core = &mut *guard;
         let (digest, steps) = (core.recorder.digest, core.recorder.steps());

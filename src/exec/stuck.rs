@@ -47,6 +47,9 @@ pub struct Deadlock {
     /// Tasks each of which waits for the next, and the last for the first; empty if there is no
     /// such cycle that the loop can see.
     pub cycle: Vec<Arc<str>>,
+    /// The task that went on when it was polled once more: what it waited for is there, and
+    /// nobody woke it. See [`Config::probe`](crate::Config::probe).
+    pub lost_wakeup: Option<Arc<str>>,
 }
 
 /// A task that waits for what never comes.
@@ -75,6 +78,9 @@ impl fmt::Display for Deadlock {
             let cut = if shown.len() < self.cycle.len() { " -> ..." } else { "" };
             write!(f, "\n  cycle: {}{cut} -> {first}", shown.join(" -> "))?;
         }
+        if let Some(task) = &self.lost_wakeup {
+            write!(f, "\n  {task} goes on when it is polled once more: a wake-up was lost")?;
+        }
         Ok(())
     }
 }
@@ -95,6 +101,7 @@ impl Core {
         Deadlock {
             tasks: tasks.iter().map(|&task| self.stuck_task(task)).collect(),
             cycle: cycle.into_iter().map(name).collect(),
+            lost_wakeup: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub enum Kind {
     Stale = 31,
     /// The task waits for something that is not the crate's.
     Foreign = 32,
+    /// In a deadlock a task is polled once more: whoever goes on then has lost a wake-up.
+    Probe = 33,
 }
 
 /// One event of a run.

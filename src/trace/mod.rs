@@ -8,6 +8,8 @@ mod event;
 #[cfg(feature = "json")]
 mod json;
 mod path;
+#[cfg(feature = "json")]
+mod perfetto;
 mod snapshot;
 mod text;
 mod timeline;

@@ -75,6 +75,7 @@ impl fmt::Display for Phrase<'_> {
             Kind::Drop => write!(f, "drops {object}"),
             Kind::Stale => write!(f, "wakes {object} by an old waker: ignored"),
             Kind::Foreign => write!(f, "waits for something foreign"),
+            Kind::Probe => write!(f, "has {object} polled once more"),
             Kind::Told => write!(f, "is told of a cancellation"),
         }
     }

@@ -8,7 +8,7 @@
 //! kind     = "o" | "c" | "s" | "u"                               ;   order, took option 2 of 3
 //! settings = "x" *( letter [ number ] )                          ; only what is not the default:
 //!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
-//!            ; i, m, z: the limits on iterations, steps, steps per instant
+//!            ; n no probe; i, m, z: the limits on iterations, steps, steps per instant
 //! checks   = steps "." *hexdigit                                 ; 4 bits of the digest each
 //!            ; 1, 2, 4 ... steps, so that there are at most 63
 //! digest   = 8 hexdigit                                          ; the first 32 bits at the end
@@ -84,6 +84,8 @@ pub struct Settings {
     pub slips: u32,
     /// asyncio's debug mode.
     pub debug: bool,
+    /// In a deadlock nobody is polled once more.
+    pub no_probe: bool,
     /// What a run may not exceed.
     pub limits: Limits,
 }
@@ -189,7 +191,13 @@ impl fmt::Display for Settings {
         letter('i', limits.iterations, usual.iterations)?;
         letter('m', limits.steps, usual.steps)?;
         letter('z', limits.instant_steps, usual.instant_steps)?;
-        for (letter, on) in [('a', self.cancel_any), ('w', self.fresh_wakers), ('d', self.debug)] {
+        let flags = [
+            ('a', self.cancel_any),
+            ('w', self.fresh_wakers),
+            ('d', self.debug),
+            ('n', self.no_probe),
+        ];
+        for (letter, on) in flags {
             if on {
                 f.write_char(letter)?;
             }
@@ -330,6 +338,7 @@ impl FromStr for Settings {
                 ('a', "") => settings.cancel_any = true,
                 ('w', "") => settings.fresh_wakers = true,
                 ('d', "") => settings.debug = true,
+                ('n', "") => settings.no_probe = true,
                 _ => return wrong(format!("there is no setting {letter}{value}")),
             }
         }

@@ -1,7 +1,7 @@
 //! How a check fails, besides by a wrong order: what is left, what is reported, what must hold at
 //! rest.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, task::Poll};
 
 use seedloop::{
     AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, at_end, gather, run, spawn,
@@ -106,7 +106,7 @@ fn what_is_reported_fails_a_check_where_that_is_asked_for() {
     let skipped = || async {
         let task = spawn(with(Nothing, async |_| yield_now().await)).cancellable();
         let _ = task.await;
-        drop(AsyncGuard::new(Nothing).into_inner());
+        let Nothing = AsyncGuard::new(Nothing).into_inner();
         Ok(())
     };
     assert!(Check::new().reports_fail().schedules(50).try_run(skipped).is_ok());
@@ -137,4 +137,32 @@ fn a_stuck_task_is_said_to_have_a_waker_somewhere_or_not() {
         }))
     });
     assert!(kept.contains("whoever keeps its waker does not wake it"), "{kept}");
+}
+
+/// Ready once it is set, but wakes nobody.
+fn forgetful(set: &Rc<Cell<bool>>) -> impl Future<Output = ()> + use<> {
+    let set = set.clone();
+    std::future::poll_fn(move |_| if set.get() { Poll::Ready(()) } else { Poll::Pending })
+}
+
+#[test]
+fn a_lost_wake_up_is_told_from_a_wait_without_end() {
+    let program = || async {
+        let set = Rc::new(Cell::new(false));
+        drop(spawn_named("patient", forgetful(&Rc::default())));
+        let waiter = spawn_named("waiter", forgetful(&set));
+        yield_now().await?;
+        set.set(true);
+        waiter.await
+    };
+    let failed = failure(Check::new(), program);
+    assert_eq!(failed.kind, FailureKind::Deadlock);
+    let lost = "waiter goes on when it is polled once more: a wake-up was lost";
+    assert!(failed.text.contains(lost), "{failed}");
+    assert!(!failed.text.contains("patient goes on"), "{failed}");
+    // The replay shows the probe; it is part of the run.
+    assert!(failed.to_string().contains("outside has waiter polled once more"), "{failed}");
+    let quiet = failure(Check::new().probe(false), program);
+    assert!(!quiet.text.contains("polled once more"), "{quiet}");
+    assert!(quiet.token.unwrap().to_string().contains('n'));
 }

@@ -87,7 +87,7 @@ fn cars_on_one_road() {
 fn who_waits_for_ever_and_what_is_no_tasks() {
     let trace = trace_of(async {
         let never: Future<()> = Future::new();
-        let waiter = spawn_named("waiter", async move { never.await });
+        let waiter = spawn_named("waiter", never);
         let sleeper = spawn_named("sleeper", async {
             yield_now().await?;
             sleep(9 * SECOND).await
@@ -174,4 +174,39 @@ fn lanes_that_do_not_fit_share_one_and_long_words_are_broken() {
         assert!(picture.lines().count() > 5 && !picture.lines().any(|line| line.ends_with(' ')));
     }
     assert_eq!(Trace::default().timeline().to_string(), "time | loop\n");
+}
+
+#[test]
+fn perfetto_gets_a_track_per_task_and_a_slice_per_wait() {
+    let trace = trace_of(async {
+        let napper = spawn_named("napper", async {
+            busy(SECOND);
+            sleep(2 * SECOND).await
+        });
+        napper.await
+    });
+    let json: serde_json::Value = serde_json::from_str(&trace.to_perfetto_json()).expect("JSON");
+    let events = json["traceEvents"].as_array().expect("a list");
+    let track = |name: &str| {
+        let track = events.iter().find(|event| event["args"]["name"] == name);
+        track.expect("a track")["tid"].clone()
+    };
+    let slices = |name: &str| -> Vec<(String, f64, f64)> {
+        let mine = |event: &&serde_json::Value| event["ph"] == "X" && event["tid"] == track(name);
+        let slice = |event: &serde_json::Value| {
+            let micros = |key: &str| event[key].as_f64().expect("a number");
+            (event["name"].as_str().expect("a name").into(), micros("ts"), micros("dur"))
+        };
+        events.iter().filter(mine).map(slice).collect()
+    };
+    assert_eq!(slices("main"), [("waits for napper".into(), 0.0, 3e6)]);
+    assert_eq!(
+        slices("napper"),
+        [("is busy for 1s".into(), 0.0, 1e6), ("waits for sleep 1/c1".into(), 1e6, 2e6)]
+    );
+    let said = events.iter().filter(|event| event["ph"] == "i").count();
+    let waits = events.iter().filter(|event| event["ph"] == "X").count();
+    let tracks = events.iter().filter(|event| event["ph"] == "M").count();
+    assert_eq!(said + waits, trace.events().len());
+    assert_eq!(said + waits + tracks, events.len());
 }
