@@ -1,6 +1,5 @@
 //! The probe of a deadlock: does a task go on if it is only polled once more? Then what it waits
 //! for is there, and a wake-up was lost.
-//! is there, and a wake-up was lost.
 
 use std::sync::Arc;
 
