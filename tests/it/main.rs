@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod asyncio_traps;
 mod cancel;
 mod edges;
 mod event_loop;
