@@ -4,11 +4,12 @@ From Seedloop.Spec Require Import Map Kernel Machine Program.
 From Seedloop.Thm Require Import Lists.
 Import ListNotations.
 
-(** From one world to another by accepted operations, each of them with [P]. *)
+(** From one world to another by accepted operations, each of them with [P]. A refusal stays. *)
 Definition moves (P : op -> Prop) (w w' : world) : Prop :=
   exists es, operations (core_of w') = es ++ operations (core_of w) /\
     accept (machine_of (core_of w)) (rev es) = Some (machine_of (core_of w')) /\
-    Forall (fun e => P (fst e)) es.
+    Forall (fun e => P (fst e)) es /\
+    (refused (core_of w) = true -> refused (core_of w') = true).
 
 Lemma same_list_refl l : same_list l l = true.
 Proof. induction l as [|x l IH]; simpl; auto. rewrite Nat.eqb_refl. auto. Qed.
@@ -38,11 +39,12 @@ Variable P : op -> Prop.
 Lemma moves_refl w : moves P w w.
 Proof. exists []. simpl. auto. Qed.
 Lemma moves_same w w' : operations (core_of w') = operations (core_of w) ->
-  machine_of (core_of w') = machine_of (core_of w) -> moves P w w'.
-Proof. intros O M. exists []. simpl. rewrite O, M. auto. Qed.
+  machine_of (core_of w') = machine_of (core_of w) ->
+  (refused (core_of w) = true -> refused (core_of w') = true) -> moves P w w'.
+Proof. intros O M R. exists []. simpl. rewrite O, M. auto. Qed.
 Lemma moves_trans a b c : moves P a b -> moves P b c -> moves P a c.
 Proof.
-  intros (e1 & O1 & A1 & F1) (e2 & O2 & A2 & F2). exists (e2 ++ e1). repeat split.
+  intros (e1 & O1 & A1 & F1 & R1) (e2 & O2 & A2 & F2 & R2). exists (e2 ++ e1). repeat split; auto.
   - rewrite O2, O1, app_assoc. auto.
   - rewrite rev_app_distr, accept_app, A1. auto.
   - apply Forall_app. auto.
@@ -64,9 +66,64 @@ End Moves.
 (** Every operation but a take. *)
 Definition no_take (o : op) : Prop := match o with OTake _ => False | _ => True end.
 
-Notation inside := (moves no_take).
+(** How main ended, or [asyncio.run]. *)
+Definition is_end (s : said) : bool :=
+  match s with RunReturned _ | RunRaised _ | Deadlock _ => true | _ => false end.
+Definition ends w : list said := filter is_end (map l_said (lines (rest_of w))).
 
-#[local] Hint Resolve moves_refl : core.
+(** More lines, of which none is such an end. *)
+Definition adds (ls ls' : list line) : Prop :=
+  exists new, ls' = new ++ ls /\ filter is_end (map l_said new) = [].
+Lemma adds_trans a b c : adds a b -> adds b c -> adds a c.
+Proof.
+  intros (x & -> & X) (y & -> & Y). exists (y ++ x). rewrite app_assoc. split; auto.
+  rewrite map_app, filter_app, X, Y. auto.
+Qed.
+Lemma adds_none ls ls' : ls' = ls -> adds ls ls'.
+Proof. intros ->. exists []. auto. Qed.
+Lemma adds_one l ls ls' : is_end (l_said l) = false -> ls' = l :: ls -> adds ls ls'.
+Proof. intros E ->. exists [l]. simpl. rewrite E. auto. Qed.
+
+(** By operations that take nothing; [asyncio.run] goes on as it did. *)
+Definition inside w w' : Prop :=
+  moves no_take w w' /\ ends w' = ends w /\ at_phase (rest_of w') = at_phase (rest_of w) /\
+  target (rest_of w') = target (rest_of w) /\ adds (lines (rest_of w)) (lines (rest_of w')).
+
+Lemma inside_refl w : inside w w.
+Proof. repeat split; [apply moves_refl|apply adds_none; auto]. Qed.
+Lemma inside_trans a b c : inside a b -> inside b c -> inside a c.
+Proof.
+  intros (M1 & E1 & P1 & T1 & A1) (M2 & E2 & P2 & T2 & A2).
+  split; [eapply moves_trans; eassumption|]. repeat split; try congruence.
+  eapply adds_trans; eassumption.
+Qed.
+Lemma inside_same w w' : operations (core_of w') = operations (core_of w) ->
+  machine_of (core_of w') = machine_of (core_of w) ->
+  (refused (core_of w) = true -> refused (core_of w') = true) ->
+  adds (lines (rest_of w)) (lines (rest_of w')) ->
+  at_phase (rest_of w') = at_phase (rest_of w) -> target (rest_of w') = target (rest_of w) ->
+  inside w w'.
+Proof.
+  intros O M R A P T. split; [apply moves_same; auto|]. repeat split; auto.
+  destruct A as (new & A & E). unfold ends. rewrite A, map_app, filter_app, E. auto.
+Qed.
+Lemma rest_of_ask o w : rest_of (fst (ask o w)) = rest_of w.
+Proof. unfold ask. destruct (apply _ o) as [[m a]|]; auto. Qed.
+Lemma inside_ask o w : no_take o -> inside w (fst (ask o w)).
+Proof.
+  intro N. split; [apply moves_ask; auto|]. unfold ends. rewrite rest_of_ask. repeat split.
+  apply adds_none. auto.
+Qed.
+Lemma inside_fold {A} (g : world -> A -> world) l : (forall w x, inside w (g w x)) ->
+  forall w, inside w (fold_left g l w).
+Proof.
+  intro G. induction l as [|x l IH]; simpl; intro w; [apply inside_refl|].
+  eapply inside_trans; [apply G|apply IH].
+Qed.
+
+Notation moving := (moves no_take).
+
+#[local] Hint Resolve moves_refl inside_refl : core.
 #[local] Arguments ask : simpl never.
 #[local] Arguments outcome_now : simpl never.
 #[local] Arguments start_task : simpl never.
@@ -93,36 +150,38 @@ Notation inside := (moves no_take).
 #[local] Arguments answered_call : simpl never.
 
 (** Follows a chain of [let (w, x) := ... in ...] back to its start. *)
-Ltac quiet := apply moves_same; reflexivity.
-Ltac asked := apply moves_ask; exact I.
-Ltac by_ask o w := pose proof (moves_ask no_take o w I); destruct (ask o w) as [?u ?a]; cbn [fst snd] in *.
+Ltac quiet := apply inside_same; solve [reflexivity | exact (fun r => r) | auto
+  | apply adds_none; reflexivity | eapply adds_one; [|reflexivity]; reflexivity].
+Ltac asked := apply inside_ask; exact I.
+Ltac by_ask o w := pose proof (inside_ask o w I); destruct (ask o w) as [?u ?a]; cbn [fst snd] in *.
 
 Lemma in_asks o w : no_take o -> inside w (asks o w).
-Proof. apply moves_ask. Qed.
-Lemma in_say s w : inside w (say s w). Proof. quiet. Qed.
+Proof. apply inside_ask. Qed.
+Lemma in_say s w : is_end s = false -> inside w (say s w).
+Proof. intro E. apply inside_same; auto. eapply adds_one; [|reflexivity]. exact E. Qed.
 Lemma in_keep f x w : inside w (keep f x w). Proof. quiet. Qed.
 
 Lemma in_outcome f w : inside w (fst (outcome_now f w)).
 Proof. unfold outcome_now. destruct (settled_of f w); simpl; auto. by_ask (OTakeMessage f) w. auto. Qed.
 Lemma in_start_task l fs w : inside w (fst (start_task l fs w)).
 Proof.
-  unfold start_task. by_ask OSpawn w. destruct a; simpl; auto. eapply moves_trans; [eassumption|].
+  unfold start_task. by_ask OSpawn w. destruct a; simpl; auto. eapply inside_trans; [eassumption|].
   destruct l; quiet.
 Qed.
 Lemma in_start_implicit fs w : inside w (fst (start_implicit fs w)).
-Proof. unfold start_implicit. eapply moves_trans; [|apply in_start_task]. quiet. Qed.
+Proof. unfold start_implicit. eapply inside_trans; [|apply in_start_task]. quiet. Qed.
 Lemma in_when_done f j w : inside w (fst (when_done f j w)).
 Proof.
-  unfold when_done, answered_call. by_ask (OOnDone f) w. eapply moves_trans; [eassumption|quiet].
+  unfold when_done, answered_call. by_ask (OOnDone f) w. eapply inside_trans; [eassumption|quiet].
 Qed.
 Lemma in_settle_as f r w : inside w (settle_as f r w).
-Proof. unfold settle_as. eapply moves_trans; [|apply in_asks; exact I]. quiet. Qed.
+Proof. unfold settle_as. eapply inside_trans; [|apply in_asks; exact I]. quiet. Qed.
 Lemma in_finish g x w : inside w (finish_gathering g x w).
 Proof.
   unfold finish_gathering. cbv zeta.
   destruct (match find_future g (kernel_of w) with Some y => f_cancel_requested y | None => false end);
     [|apply in_settle_as]. destruct (last_of (g_children x)); [|apply in_settle_as].
-  by_ask (OTakeMessage n) w. eapply moves_trans; [eassumption|apply in_settle_as].
+  by_ask (OTakeMessage n) w. eapply inside_trans; [eassumption|apply in_settle_as].
 Qed.
 Lemma in_child_done g f w : inside w (child_done g f w).
 Proof.
@@ -130,19 +189,19 @@ Proof.
   set (x' := Gathering _ _ _). set (w1 := set_gathering g x' w).
   assert (Q : inside w w1) by quiet. destruct (is_done g (kernel_of w1)); auto.
   assert (F : inside w (if g_left x' =? 0 then finish_gathering g x' w1 else w1)).
-  { destruct (g_left x' =? 0); auto. eapply moves_trans; [exact Q|apply in_finish]. }
+  { destruct (g_left x' =? 0); auto. eapply inside_trans; [exact Q|apply in_finish]. }
   assert (R : inside w (let (w, r) := outcome_now f w1 in settle_as g r w)).
   { pose proof (in_outcome f w1). destruct (outcome_now f w1). cbn [fst snd] in *.
-    eapply moves_trans; [exact Q|]. eapply moves_trans; [eassumption|apply in_settle_as]. }
+    eapply inside_trans; [exact Q|]. eapply inside_trans; [eassumption|apply in_settle_as]. }
   destruct (g_each x'); auto. destruct (settled_of f w1) as [| |[]]; auto.
 Qed.
 Lemma in_start_gathering fs each w : inside w (fst (start_gathering fs each w)).
 Proof.
   unfold start_gathering, answered_future. cbv zeta. by_ask (OFutureNew (Children fs)) w.
   set (g := match a with AFuture f => f | _ => 0 end).
-  eapply moves_trans; [eassumption|]. eapply moves_trans; [|apply moves_fold].
-  - eapply moves_trans; [|apply moves_fold].
-    + destruct (distinct [] fs); [|quiet]. eapply moves_trans; [|apply in_finish]. quiet.
+  eapply inside_trans; [eassumption|]. eapply inside_trans; [|apply inside_fold].
+  - eapply inside_trans; [|apply inside_fold].
+    + destruct (distinct [] fs); [|quiet]. eapply inside_trans; [|apply in_finish]. quiet.
     + intros w0 f. unfold watch_child. destruct (is_done f (kernel_of w0)); auto. apply in_when_done.
   - intros w0 f. unfold collect_child. destruct (existsb _ _); auto. apply in_child_done.
 Qed.
@@ -151,14 +210,14 @@ Proof.
   unfold start_shield, answered_future. destruct (is_done f (kernel_of w)); auto. by_ask (OFutureNew Itself) w.
   set (o := match a with AFuture f => f | _ => 0 end).
   pose proof (in_when_done f (InnerDone f o) u). destruct (when_done f (InnerDone f o) u). cbn [fst snd] in *.
-  eapply moves_trans; [eassumption|]. eapply moves_trans; [eassumption|apply in_when_done].
+  eapply inside_trans; [eassumption|]. eapply inside_trans; [eassumption|apply in_when_done].
 Qed.
 Lemma in_ensure b w : inside w (fst (ensure b w)).
 Proof. destruct b; cbn [ensure]; auto. apply in_start_implicit. Qed.
 Lemma in_ensure_all l : forall w, inside w (fst (ensure_all l w)).
 Proof.
   induction l as [|b l IH]; simpl; intro w; auto. pose proof (in_ensure b w). destruct (ensure b w) as [w1 f].
-  specialize (IH w1). destruct (ensure_all l w1). cbn [fst snd] in *. eapply moves_trans; eassumption.
+  specialize (IH w1). destruct (ensure_all l w1). cbn [fst snd] in *. eapply inside_trans; eassumption.
 Qed.
 
 Fixpoint size (a : awaitable) : nat :=
@@ -176,29 +235,30 @@ Proof.
       (fun (c : world * list built) a => let (w, b) := build a (fst c) in (w, snd c ++ [b])) l (w, bs)))).
     { clear L w l. induction l as [|b0 l IHl]; simpl; intros w bs L; auto.
       pose proof (IH b0 ltac:(lia) w). destruct (build b0 w) as [w1 b]. cbn [fst snd] in *.
-      eapply moves_trans; [eassumption|]. apply IHl. lia. }
+      eapply inside_trans; [eassumption|]. apply IHl. lia. }
     specialize (F l w [] ltac:(simpl in L; lia)).
     destruct (fold_left _ l (w, [])) as [w1 bs]. simpl in F.
     pose proof (in_ensure_all bs w1). destruct (ensure_all bs w1) as [w2 fs]. cbn [fst snd] in *.
     pose proof (in_start_gathering fs each w2). destruct (start_gathering fs each w2). cbn [fst snd] in *.
-    eapply moves_trans; [exact F|]. eapply moves_trans; [exact H|exact H0].
+    eapply inside_trans; [exact F|]. eapply inside_trans; [exact H|exact H0].
   - pose proof (IH a ltac:(simpl in L; lia) w). destruct (build a w) as [w1 b]. cbn [fst snd] in *.
     pose proof (in_ensure b w1). destruct (ensure b w1) as [w2 f]. cbn [fst snd] in *.
     pose proof (in_start_shield f w2). destruct (start_shield f w2). cbn [fst snd] in *.
-    eapply moves_trans; [eassumption|]. eapply moves_trans; eassumption.
+    eapply inside_trans; [eassumption|]. eapply inside_trans; eassumption.
 Qed.
 Lemma built a w : inside w (fst (build a w)).
 Proof. apply in_build with (size a). auto. Qed.
 
 (** ** Statements *)
 
-Lemma in_attempt s r w : inside w (fst (attempt s r w)). Proof. quiet. Qed.
+Lemma in_attempt s r w : is_end (s r) = false -> inside w (fst (attempt s r w)).
+Proof. apply in_say. Qed.
 Lemma in_with_future h w g : (forall f, inside w (fst (g f))) -> inside w (fst (with_future h w g)).
-Proof. intro G. unfold with_future. destruct (handle_named h w) as [[f|c]|]; simpl; auto. apply in_say. Qed.
+Proof. intro G. unfold with_future. destruct (handle_named h w) as [[f|c]|]; simpl; auto. apply in_say; auto. Qed.
 Lemma in_with_task h w g : (forall t, inside w (fst (g t))) -> inside w (fst (with_task h w g)).
 Proof.
   intro G. unfold with_task. destruct h as [h|].
-  - destruct (handle_named h w) as [[f|c]|]; simpl; auto; [|apply in_say]. destruct (task_of f _); simpl; auto.
+  - destruct (handle_named h w) as [[f|c]|]; simpl; auto; [|apply in_say; auto]. destruct (task_of f _); simpl; auto.
   - destruct (active (rest_of w)); simpl; auto.
 Qed.
 Lemma in_set_plain f r w : inside w (fst (set_plain f r w)).
@@ -207,23 +267,23 @@ Proof.
 Qed.
 Lemma in_schedule o cb h b w : no_take o -> inside w (schedule o cb h b w).
 Proof.
-  intro N. unfold schedule, answered_call. pose proof (moves_ask no_take o w N). destruct (ask o w).
-  cbn [fst snd] in *. eapply moves_trans; [eassumption|quiet].
+  intro N. unfold schedule, answered_call. pose proof (inside_ask o w N). destruct (ask o w).
+  cbn [fst snd] in *. eapply inside_trans; [eassumption|quiet].
 Qed.
 
-Ltac then_quiet := eapply moves_trans; [eassumption|quiet].
+Ltac then_quiet := eapply inside_trans; [eassumption|quiet].
 
 Lemma in_statement s w : inside w (fst (statement s w)).
 Proof.
   destruct s; cbn [statement]; auto; try quiet; try (apply in_schedule; exact I); try (apply in_asks; exact I).
   - destruct (missing _ w); [|quiet]. pose proof (built a w). destruct (build a w) as [w1 b]. cbn [fst snd] in *.
     pose proof (in_ensure b w1). destruct (ensure b w1). cbn [fst snd] in *.
-    eapply moves_trans; [eassumption|]. then_quiet.
+    eapply inside_trans; [eassumption|]. then_quiet.
   - pose proof (in_start_task (Some (Named h)) [FEnter c] w). destruct (start_task _ _ w). cbn [fst snd] in *. then_quiet.
   - destruct (active (rest_of w)); auto. quiet.
   - unfold cancel_named. destruct (handle_named h w) as [[f|c]|]; [| |quiet].
     + by_ask (OCancel f m) w. then_quiet.
-    + destruct m; simpl; auto. eapply moves_trans; [apply (in_asks (OCancelCall c)); exact I|quiet].
+    + destruct m; simpl; auto. eapply inside_trans; [apply (in_asks (OCancelCall c)); exact I|quiet].
   - apply in_with_task. intro t. by_ask (OUncancel t) w. then_quiet.
   - apply in_with_task. intro t. quiet.
   - apply in_with_future. intro f. quiet.
@@ -247,7 +307,7 @@ Proof.
     | |- context[settled_of f w] => destruct (settled_of f w) as [| |[v|[[|k] n]]]
     end; simpl; auto; try (apply in_asks; exact I);
     pose proof (in_outcome f w); destruct (outcome_now f w); cbn [fst snd] in *; auto;
-    (eapply moves_trans; [eassumption|apply in_asks; exact I]).
+    (eapply inside_trans; [eassumption|apply in_asks; exact I]).
 Qed.
 Lemma in_poll_wait t wt since w : inside w (fst (poll_wait t wt since w)).
 Proof.
@@ -256,16 +316,26 @@ Proof.
       | Some n => asks (OEndAwait t (on_of wt) n) u | None => u end in
       let (w, r) := waited wt a w in (w, (r, 0))))).
   { intros a0 s. cbv zeta. set (w1 := match s with Some _ => _ | None => _ end).
-    assert (inside w w1) by (unfold w1; destruct s; auto; eapply moves_trans; [eassumption|apply in_asks; exact I]).
-    pose proof (in_waited wt a0 w1). destruct (waited wt a0 w1). cbn [fst snd] in *. eapply moves_trans; eassumption. }
+    assert (inside w w1) by (unfold w1; destruct s; auto; eapply inside_trans; [eassumption|apply in_asks; exact I]).
+    pose proof (in_waited wt a0 w1). destruct (waited wt a0 w1). cbn [fst snd] in *. eapply inside_trans; eassumption. }
   destruct a; auto. destruct since0; auto.
 Qed.
 Lemma in_begin_sleep d v w : inside w (fst (begin_sleep d v w)).
 Proof.
   unfold begin_sleep, answered_future, answered_call. destruct (time_ltb 0%N d); auto.
   by_ask (OFutureNew Itself) w. 
-  match goal with |- context[ask ?o u] => by_ask o u end. eapply moves_trans; eassumption.
+  match goal with |- context[ask ?o u] => by_ask o u end. eapply inside_trans; eassumption.
 Qed.
+
+Lemma within w w' : inside w w' -> moving w w'.
+Proof. intros [M _]. exact M. Qed.
+Ltac same_moves := apply moves_same; solve [reflexivity | auto].
+Ltac then_same := eapply moves_trans; [eassumption|same_moves].
+Ltac moves_by_ask o w :=
+  pose proof (moves_ask no_take o w I); destruct (ask o w) as [?u ?a]; cbn [fst snd] in *.
+Lemma moves_asks o w : no_take o -> moving w (asks o w).
+Proof. apply moves_ask. Qed.
+Lemma moves_say s w : moving w (say s w). Proof. same_moves. Qed.
 
 Section Run.
 Variable p : program.
@@ -283,17 +353,18 @@ Proof.
     end))).
   { intros wt fs' w'. destruct t as [u|]; auto. pose proof (in_poll_wait u wt None w').
     destruct (poll_wait u wt None w') as [w1 [r n]]. cbn [fst snd] in *. destruct r; auto.
-    eapply moves_trans; [eassumption|auto]. }
+    eapply inside_trans; [eassumption|auto]. }
   destruct fs as [|f fs]; auto.
-  assert (SAY : forall s o fs, inside w (fst (run_frames p fuel t o fs (say s w)))).
-  { intros. eapply moves_trans; [apply in_say|auto]. }
+  assert (SAY : forall s o fs, is_end s = false ->
+    inside w (fst (run_frames p fuel t o fs (say s w)))).
+  { intros s o0 fs0 E. eapply inside_trans; [apply in_say; exact E|auto]. }
   destruct f as [l|n l|hs els fin|e|fin|before|c|c|k|d v].
   - destruct l as [|s l]; auto. destruct o; auto.
     assert (ST : inside w (fst (let (w, o) := statement s w in run_frames p fuel t o (FSeq l :: fs) w))).
-    { pose proof (in_statement s w). destruct (statement s w). cbn [fst snd] in *. eapply moves_trans; [eassumption|auto]. }
+    { pose proof (in_statement s w). destruct (statement s w). cbn [fst snd] in *. eapply inside_trans; [eassumption|auto]. }
     destruct s; auto. destruct (missing _ w); auto.
     pose proof (built a w). destruct (build a w) as [w1 b]. cbn [fst snd] in *.
-    destruct b as [f|k begun]; [destruct t as [u|]|]; (eapply moves_trans; [eassumption|]);
+    destruct b as [f|k begun]; [destruct t as [u|]|]; (eapply inside_trans; [eassumption|]);
       [apply (WF (wait_on u f w1))|apply (WF (WFuture f))|auto].
   - destruct n; auto. destruct o; auto.
   - destruct o; auto. destruct (catching (e_kind e) hs); auto.
@@ -304,31 +375,31 @@ Proof.
   - destruct o; auto.
   - destruct o; auto.
   - destruct o; auto. pose proof (in_begin_sleep d v w). destruct (begin_sleep d v w) as [w1 wt]. cbn [fst snd] in *.
-    eapply moves_trans; [eassumption|apply WF].
+    eapply inside_trans; [eassumption|apply WF].
 Qed.
 
 Variable fuel : nat.
 
 Lemma in_end_of_step t c w : inside w (fst c) -> inside w (end_of_step t c).
 Proof.
-  destruct c as [w1 s]. simpl. intro M. eapply moves_trans; [exact M|].
+  destruct c as [w1 s]. simpl. intro M. eapply inside_trans; [exact M|].
   destruct s as [wt n fs|[v|[[|k] m]]]; try (apply in_asks; exact I);
-    (eapply moves_trans; [|apply in_asks; exact I]); quiet.
+    (eapply inside_trans; [|apply in_asks; exact I]); quiet.
 Qed.
 Lemma in_poll_task t w : inside w (poll_task p fuel t w).
 Proof.
   unfold poll_task. destruct (find t (bodies (rest_of w))) as [[wt n fs|fs]|]; [| |apply in_asks; exact I].
   - pose proof (in_poll_wait t wt (Some n) w). destruct (poll_wait _ _ _ w) as [w1 [r m]]. cbn [fst snd] in *.
-    eapply moves_trans; [eassumption|]. destruct r; [|apply in_asks; exact I].
-    apply in_end_of_step. eapply moves_trans; [|apply in_frames]. quiet.
-  - apply in_end_of_step. eapply moves_trans; [|apply in_frames]. quiet.
+    eapply inside_trans; [eassumption|]. destruct r; [|apply in_asks; exact I].
+    apply in_end_of_step. eapply inside_trans; [|apply in_frames]. quiet.
+  - apply in_end_of_step. eapply inside_trans; [|apply in_frames]. quiet.
 Qed.
 Lemma in_run_step t w : inside w (run_step p fuel t w).
 Proof.
   unfold run_step. by_ask (OBeginStep t) w. destruct a; auto. destruct e; auto.
-  - eapply moves_trans; [eassumption|]. eapply moves_trans; [|quiet].
-    eapply moves_trans; [|apply in_poll_task]. quiet.
-  - eapply moves_trans; [eassumption|]. eapply moves_trans; [|apply in_asks; exact I]. quiet.
+  - eapply inside_trans; [eassumption|]. eapply inside_trans; [|quiet].
+    eapply inside_trans; [|apply in_poll_task]. quiet.
+  - eapply inside_trans; [eassumption|]. eapply inside_trans; [|apply in_asks; exact I]. quiet.
 Qed.
 Lemma in_run_body b w : inside w (run_body p fuel b w).
 Proof.
@@ -338,8 +409,8 @@ Qed.
 Lemma in_run_job j w : inside w (run_job p fuel j w).
 Proof.
   destruct j; simpl; try (apply in_asks; exact I).
-  - eapply moves_trans; [|apply in_run_body]. quiet.
-  - eapply moves_trans; [|apply in_run_body]. quiet.
+  - eapply inside_trans; [|apply in_run_body]. quiet.
+  - eapply inside_trans; [|apply in_run_body]. quiet.
   - apply in_child_done.
   - destruct (is_done outer (kernel_of w)); auto. destruct (settled_of inner w); auto;
       [apply in_asks; exact I|apply in_settle_as].
@@ -348,62 +419,62 @@ Lemma in_run_call c w : inside w (run_call p fuel c w).
 Proof.
   unfold run_call. by_ask (OBeginCall c) w. cbv zeta. destruct a as [| | | | | | | | | | | | |[[|f]|]];
     try (then_quiet). destruct (find c (jobs (rest_of u))); [|then_quiet].
-  eapply moves_trans; [eassumption|]. eapply moves_trans; [|apply in_run_job]. quiet.
+  eapply inside_trans; [eassumption|]. eapply inside_trans; [|apply in_run_job]. quiet.
 Qed.
 Lemma in_run_handle h w : inside w (run_handle p fuel h w).
 Proof. destruct h; [apply in_run_step|apply in_run_call]. Qed.
 
 (** ** The loop *)
 
-Lemma in_until_done f ph w : inside w (until_done f ph w).
+Lemma in_until_done f ph w : moving w (until_done f ph w).
 Proof.
-  unfold until_done. pose proof (in_when_done f Stop w). destruct (when_done f Stop w). cbn [fst snd] in *. then_quiet.
+  unfold until_done. pose proof (within _ _ (in_when_done f Stop w)). destruct (when_done f Stop w). cbn [fst snd] in *. then_same.
 Qed.
-Lemma in_shut_down more w : inside w (shut_down more w).
+Lemma in_shut_down more w : moving w (shut_down more w).
 Proof.
-  unfold shut_down. pose proof (in_start_task None [] w). destruct (start_task None [] w). cbn [fst snd] in *.
+  unfold shut_down. pose proof (within _ _ (in_start_task None [] w)). destruct (start_task None [] w). cbn [fst snd] in *.
   eapply moves_trans; [eassumption|apply in_until_done].
 Qed.
-Lemma in_clean_up w : inside w (clean_up w).
+Lemma in_clean_up w : moving w (clean_up w).
 Proof.
   unfold clean_up. destruct (live_tasks (kernel_of w)) as [|t ts]; [apply in_shut_down|].
   set (w1 := fold_left _ (t :: ts) w).
-  assert (inside w w1) by (apply moves_fold; intros; apply in_asks; exact I).
+  assert (moving w w1) by (apply moves_fold; intros; apply moves_asks; exact I).
   match goal with |- context[start_gathering ?l true w1] =>
-    pose proof (in_start_gathering l true w1); destruct (start_gathering l true w1) end. cbn [fst snd] in *.
+    pose proof (within _ _ (in_start_gathering l true w1)); destruct (start_gathering l true w1) end. cbn [fst snd] in *.
   eapply moves_trans; [eassumption|]. eapply moves_trans; [eassumption|apply in_until_done].
 Qed.
-Lemma in_next_phase w : inside w (next_phase w).
+Lemma in_next_phase w : moving w (next_phase w).
 Proof.
   unfold next_phase. cbv zeta. set (w1 := asks _ w).
-  assert (inside w w1) by (apply in_asks; exact I).
-  destruct (at_phase (rest_of w1)) as [|ts|[|more]|]; try then_quiet.
-  - pose proof (in_outcome (target (rest_of w)) w1). destruct (outcome_now _ w1). cbn [fst snd] in *.
+  assert (moving w w1) by (apply moves_asks; exact I).
+  destruct (at_phase (rest_of w1)) as [|ts|[|more]|]; try then_same.
+  - pose proof (within _ _ (in_outcome (target (rest_of w)) w1)). destruct (outcome_now _ w1). cbn [fst snd] in *.
     eapply moves_trans; [eassumption|]. eapply moves_trans; [eassumption|].
-    eapply moves_trans; [apply in_say|apply in_clean_up].
+    eapply moves_trans; [apply moves_say|apply in_clean_up].
   - eapply moves_trans; [eassumption|]. eapply moves_trans; [|apply in_shut_down]. apply moves_fold.
-    intros w0 t. unfold report_left. destruct (settled_of _ w0) as [| |[]]; auto. apply in_say.
+    intros w0 t. unfold report_left. destruct (settled_of _ w0) as [| |[]]; auto. apply moves_say.
   - eapply moves_trans; [eassumption|apply in_shut_down].
 Qed.
-Lemma in_begin_loop w : inside w (begin_loop w).
+Lemma in_begin_loop w : moving w (begin_loop w).
 Proof.
-  unfold begin_loop. by_ask OBeginIteration w. destruct a; auto. destruct t; auto; then_quiet.
+  unfold begin_loop. moves_by_ask OBeginIteration w. destruct a; auto. destruct t; auto; then_same.
 Qed.
 
 (** A step takes one handle at most, as its first operation. *)
-Lemma one_take i w : inside w (step_at p fuel i w) \/
+Lemma one_take i w : moving w (step_at p fuel i w) \/
   exists m h, apply (machine_of (core_of w)) (OTake i) = Some (m, AHandle h) /\
-    inside (fst (ask (OTake i) w)) (step_at p fuel i w).
+    moving (fst (ask (OTake i) w)) (step_at p fuel i w).
 Proof.
   unfold step_at. destruct (batch (kernel_of w) =? 0); [left; apply in_begin_loop|].
   unfold run_nth, ask at 1 2. destruct (apply (machine_of (core_of w)) (OTake i)) as [[m a]|] eqn:E;
-    [|left; quiet].
+    [|left; same_moves].
   assert (Q : exists h, a = AHandle h).
   { cbn [apply] in E. unfold when in E. destruct (_ && _); [|discriminate].
     destruct (take _ _) as [[k h]|]; [|discriminate]. injection E as _ <-. eauto. }
   destruct Q as (h & ->). right. exists m, h. split; auto.
   unfold ask. rewrite E. cbv zeta. set (w1 := World _ _). simpl.
-  assert (R : inside w1 (run_handle p fuel h w1)) by apply in_run_handle.
+  assert (R : moving w1 (run_handle p fuel h w1)) by apply within, in_run_handle.
   destruct (_ && _); auto. eapply moves_trans; [exact R|]. eapply moves_trans; [|apply in_next_phase].
   apply in_asks. exact I.
 Qed.
@@ -414,7 +485,7 @@ End Run.
 
 Lemma moves_weaken (P Q : op -> Prop) w w' : (forall o, P o -> Q o) -> moves P w w' -> moves Q w w'.
 Proof.
-  intros PQ (es & O & A & F). exists es. repeat split; auto. eapply Forall_impl; [|exact F]. simpl. auto.
+  intros PQ (es & O & A & F & R). exists es. repeat split; auto. eapply Forall_impl; [|exact F]. simpl. auto.
 Qed.
 
 (** Takes are of this index alone. *)
@@ -433,10 +504,10 @@ Qed.
 
 Lemma init_moves p : moves no_take nowhere (init p).
 Proof.
-  unfold init. pose proof (in_start_task (Some (Named main_coro)) [FEnter main_coro] nowhere) as A.
+  unfold init. pose proof (within _ _ (in_start_task (Some (Named main_coro)) [FEnter main_coro] nowhere)) as A.
   destruct (start_task _ _ nowhere) as [w f]. cbn [fst] in A. eapply moves_trans; [exact A|].
   eapply moves_trans; [apply in_until_done|]. apply moves_fold. intros w0 h.
-  unfold new_plain, answered_future. by_ask (OFutureNew Itself) w0. then_quiet.
+  unfold new_plain, answered_future. moves_by_ask (OFutureNew Itself) w0. then_same.
 Qed.
 
 Lemma modulo_less n : 0 < n -> forall fuel a, a < fuel -> modulo fuel a n < n.
@@ -562,7 +633,7 @@ Proof.
   assert (M : moves (fun _ => True) nowhere w).
   { eapply moves_trans; [eapply moves_weaken; [|apply init_moves]; auto|]. unfold w. apply run_moves.
     intros i w0 _. split; intros; (eapply moves_weaken; [|apply step_at_moves]; auto). }
-  destruct M as (es & O & A & _). simpl in O, A. rewrite app_nil_r in O. rewrite O. exact A.
+  destruct M as (es & O & A & _ & _). simpl in O, A. rewrite app_nil_r in O. rewrite O. exact A.
 Qed.
 
 Lemma zeros_moves p fuel : forall steps w, moves (takes_only 0) w (fst (run p fuel steps [] w)).
@@ -585,6 +656,6 @@ Proof.
   intros p fuel steps o a I.
   assert (M : moves (takes_only 0) nowhere (fst (run p fuel steps [] (init p)))).
   { eapply moves_trans; [eapply moves_weaken; [|apply init_moves]; apply no_take_only|apply zeros_moves]. }
-  destruct M as (es & O & _ & F). simpl in O. rewrite app_nil_r in O. rewrite O in I.
+  destruct M as (es & O & _ & F & _). simpl in O. rewrite app_nil_r in O. rewrite O in I.
   rewrite Forall_forall in F. apply (F (o, a) I).
 Qed.

@@ -28,12 +28,18 @@ pub(crate) struct Words<'m> {
     literals: Vec<Literal>,
     messages: Vec<String>,
     kinds: Vec<Kind>,
+    /// The names of handles of callbacks: what no awaitable may name.
+    callbacks: Vec<String>,
+    /// The statement stands in a `finally`, and in no `except` inside it.
+    in_finally: bool,
 }
 
 impl<'m> Words<'m> {
     pub(crate) fn new(model: &'m Model) -> Words<'m> {
         let names = vec!["main".to_owned()];
-        Words { model, names, literals: vec![], messages: vec![], kinds: FIXED.to_vec() }
+        let kinds = FIXED.to_vec();
+        let (literals, messages, callbacks) = (vec![], vec![], vec![]);
+        Words { model, names, literals, messages, kinds, callbacks, in_finally: false }
     }
 
     pub(crate) fn name(&self, number: u64) -> &str {
@@ -90,11 +96,13 @@ impl<'m> Words<'m> {
                         self.find_kinds(block)?;
                     }
                 }
-                Op::Repeat { body, .. }
-                | Op::OnDone { body, .. }
-                | Op::CallSoon { body, .. }
-                | Op::CallLater { body, .. }
-                | Op::CallAt { body, .. } => self.find_kinds(body)?,
+                Op::Repeat { body, .. } | Op::OnDone { body, .. } => self.find_kinds(body)?,
+                Op::CallSoon { cb, name, body }
+                | Op::CallLater { cb, name, body, .. }
+                | Op::CallAt { cb, name, body, .. } => {
+                    self.callbacks.push(name.clone().unwrap_or_else(|| cb.clone()));
+                    self.find_kinds(body)?;
+                }
                 _ => {}
             }
         }
@@ -133,6 +141,8 @@ impl<'m> Words<'m> {
             Op::Busy { d } => ("Block", vec![duration(*d)]),
             Op::Try(op) => ("Try", self.attempt(op)?),
             Op::Raise { exc, msg } => ("Raise", vec![self.exception(*exc, msg.as_deref())]),
+            // CPython raises what is in flight again, the model what was handled around it.
+            Op::Reraise {} if self.in_finally => return Err("raise in a finally"),
             Op::Reraise {} => ("Reraise", vec![]),
             Op::Return { v } => ("Return", vec![self.value(v)]),
             Op::Repeat { n, body } => {
@@ -189,15 +199,24 @@ impl<'m> Words<'m> {
             let catches = |kind: &Kind| handler.types.iter().any(|caught| kind.is_a(*caught));
             let kinds = (0..).zip(&self.kinds).filter(|(_, kind)| catches(kind));
             let kinds = self.model.list(kinds.map(|(at, _)| Value::Number(at)).collect::<Vec<_>>());
-            handlers.push(self.model.pair(kinds, self.block(&handler.body)?));
+            let in_finally = std::mem::replace(&mut self.in_finally, false);
+            let body = self.block(&handler.body);
+            self.in_finally = in_finally;
+            handlers.push(self.model.pair(kinds, body?));
         }
         let handlers = self.model.list(handlers);
         let (body, otherwise) = (self.block(&op.body)?, self.block(&op.otherwise)?);
-        Ok(vec![body, handlers, otherwise, self.block(&op.finally)?])
+        let in_finally = std::mem::replace(&mut self.in_finally, true);
+        let finally = self.block(&op.finally);
+        self.in_finally = in_finally;
+        Ok(vec![body, handlers, otherwise, finally?])
     }
 
     fn awaitable(&mut self, awaitable: &Awaitable) -> Covered<Value> {
         let (name, arguments) = match awaitable {
+            Awaitable::Handle { h } if self.callbacks.contains(h) => {
+                return Err("handles of callbacks as awaitables");
+            }
             Awaitable::Handle { h } => ("AwHandle", vec![self.named(h)]),
             Awaitable::Coro { c } => ("AwCoro", vec![self.named(c)]),
             Awaitable::Sleep { d, v } => ("AwSleep", vec![duration(*d), self.value(v)]),
