@@ -86,7 +86,9 @@ impl Check {
         scheduler: Box<dyn Scheduler>,
         main: Main,
     ) -> Result<RunReport, Box<Failure>> {
-        let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
+        // A thread that looks on would cost more than the run.
+        let config = self.config.clone().watchdog(None);
+        let mut runner = Runner::with_scheduler(config, scheduler);
         let One { report: run, failed, reports } = one(&mut runner, main, self.rules);
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());

@@ -8,7 +8,7 @@ mod report;
 #[cfg(feature = "proptest")]
 mod schedules;
 
-use std::panic::Location;
+use std::{panic::Location, time::Duration};
 
 use environment::Environment;
 use explore::main_of;
@@ -60,6 +60,9 @@ pub struct Check {
     rules: Rules,
 }
 
+/// How long one poll may take, in real time.
+const HANG: Duration = Duration::from_secs(60);
+
 /// What counts as a failure.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rules {
@@ -81,7 +84,7 @@ impl Check {
     /// 1,000 schedules of seed 0, with fresh wakers, and nothing injected.
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
-        let config = config.instant_steps_max(10_000);
+        let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
         Check { seed: 0, schedules: 1_000, config, command: None, rules: Rules::default() }
     }
 
@@ -127,6 +130,14 @@ impl Check {
     /// wake-up from a wait without end; see [`Config::probe`]. Default: on.
     pub fn probe(mut self, on: bool) -> Check {
         self.config = self.config.probe(on);
+        self
+    }
+
+    /// A task that is inside one poll for longer than this, in real time, ends the process and is
+    /// named; see [`Config::watchdog`]. `None` for no limit. Default: 60 s; none in
+    /// [`try_schedule`](Check::try_schedule) and [`try_scheduler`](Check::try_scheduler).
+    pub fn watchdog(mut self, limit: Option<Duration>) -> Check {
+        self.config = self.config.watchdog(limit);
         self
     }
 

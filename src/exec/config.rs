@@ -1,5 +1,7 @@
 //! How a run is set up.
 
+use std::time::Duration;
+
 use crate::trace::{Limits, Settings};
 
 /// The set-up of a [`Runner`](crate::Runner). The default is asyncio: nothing is injected,
@@ -18,6 +20,7 @@ pub struct Config {
     pub(crate) settings: Settings,
     pub(crate) record: bool,
     pub(crate) other_threads: bool,
+    pub(crate) watchdog: Option<Duration>,
 }
 
 impl Config {
@@ -78,6 +81,14 @@ impl Config {
     /// exception handler, as `slow_callback` if it is virtual time, and as `slow in real time`.
     pub fn debug(mut self, on: bool) -> Config {
         self.settings.debug = on;
+        self
+    }
+
+    /// A handle that runs for longer than this, in real time, ends the process with code 101, and a
+    /// text on standard error that names the task: a hang inside one poll cannot be left in any
+    /// other way. `None` for no limit. Default: none.
+    pub fn watchdog(mut self, limit: Option<Duration>) -> Config {
+        self.watchdog = limit;
         self
     }
 

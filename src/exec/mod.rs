@@ -25,6 +25,7 @@ mod stuck;
 mod threadsafe;
 mod wait;
 mod waker;
+mod watchdog;
 
 /// The kernel of a run. With the feature `lockstep` it keeps a log.
 #[cfg(not(feature = "lockstep"))]

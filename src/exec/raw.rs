@@ -113,7 +113,12 @@ impl Shell {
         name: Option<Arc<str>>,
         spawned_at: &'static Location<'static>,
     ) -> TaskId {
-        self.core.borrow_mut().spawn(name, spawned_at)
+        let known = self.watchdog.is_some().then(|| name.clone());
+        let task = self.core.borrow_mut().spawn(name, spawned_at);
+        if let (Some(watchdog), Some(name)) = (&self.watchdog, known) {
+            watchdog.spawned(task, name, spawned_at);
+        }
+        task
     }
 
     /// Gives a new task its body; from here on a cancellation may be injected.

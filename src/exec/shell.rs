@@ -25,6 +25,7 @@ use super::{
     step::panic_text,
     stuck::Stuck,
     threadsafe::Mail,
+    watchdog::Watchdog,
 };
 use crate::{
     kernel::{Action, CallId, End, Handle, TaskId, Turn},
@@ -64,6 +65,7 @@ pub(crate) struct Shell {
     /// The task that did, if it was one.
     pub(crate) interrupter: Cell<Option<TaskId>>,
     pub(crate) other_threads: bool,
+    pub(crate) watchdog: Option<Watchdog>,
     /// Tells runs apart. Never in a trace.
     pub(crate) serial: Cell<u64>,
     /// The cancellation scopes that the current poll is inside of, outermost first.
@@ -106,6 +108,7 @@ impl Shell {
             interrupted: Cell::new(false),
             interrupter: Cell::new(None),
             other_threads: config.other_threads,
+            watchdog: config.watchdog.map(Watchdog::new),
             serial: Cell::new(next_serial()),
             scopes: RefCell::default(),
         })
@@ -214,10 +217,16 @@ impl Shell {
                 next.filter(|_| core.settings.debug).map(|next| SlowWatch::new(&core, next));
             (next, watch)
         };
+        let Some(next) = next else { return Ok(false) };
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.begin(next);
+        }
         match next {
-            None => return Ok(false),
-            Some(Handle::Step(task)) => self.step(task),
-            Some(Handle::Call(call)) => self.call(call),
+            Handle::Step(task) => self.step(task),
+            Handle::Call(call) => self.call(call),
+        }
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.end();
         }
         self.end_turn(watch)?;
         Ok(true)

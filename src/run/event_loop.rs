@@ -94,6 +94,9 @@ impl Loop {
 
     pub(super) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
         self.plan = Some(Plan::Seed { strategy: strategy.into(), seed, run });
+        if let Some(watchdog) = &self.shell.watchdog {
+            watchdog.begin_run(seed, run);
+        }
     }
 
     fn open(&self) -> Result<&Rc<Shell>, Error> {

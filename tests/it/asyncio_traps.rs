@@ -61,11 +61,11 @@ fn a_group_neither_loses_a_cancel_nor_leaks_a_count() {
     run(async {
         let parent = spawn(async {
             let grouped = task_group(async |group| {
-                group.spawn(async {
+                let _bad = group.spawn(async {
                     sleep(5 * MS).await?;
                     Err::<(), Error>(Error::QueueFull)
                 });
-                group.spawn(async {
+                let _slow = group.spawn(async {
                     let told = sleep(50 * MS).await;
                     let _ = sleep(10 * MS).await;
                     told

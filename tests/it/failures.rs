@@ -1,7 +1,7 @@
 //! How a check fails, besides by a wrong order: what is left, what is reported, what must hold at
 //! rest.
 
-use std::{cell::Cell, rc::Rc, task::Poll};
+use std::{cell::Cell, env, hint::black_box, process::Command, rc::Rc, task::Poll, time::Duration};
 
 use seedloop::{
     AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, at_end, gather, run, spawn,
@@ -165,4 +165,26 @@ fn a_lost_wake_up_is_told_from_a_wait_without_end() {
     let quiet = failure(Check::new().probe(false), program);
     assert!(!quiet.text.contains("polled once more"), "{quiet}");
     assert!(quiet.token.unwrap().to_string().contains('n'));
+}
+
+/// A hang ends the process, so it runs in one of its own.
+#[test]
+fn a_hang_inside_one_poll_names_the_task_and_ends_the_process() {
+    const ALONE: &str = "SEEDLOOP_TEST_HANG";
+    if env::var_os(ALONE).is_some() {
+        let check = Check::new().seed(7).watchdog(Some(Duration::from_millis(200)));
+        check.run(|| async {
+            let hangs = async { while black_box(true) {} };
+            spawn_named("spinner", hangs).await
+        });
+        return;
+    }
+    let this = env::current_exe().expect("a path");
+    let test = "failures::a_hang_inside_one_poll_names_the_task_and_ends_the_process";
+    let ran = Command::new(this).args([test, "--exact", "--nocapture"]).env(ALONE, "1").output();
+    let ran = ran.expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(101), "{said}");
+    assert!(said.contains("hang inside one poll: task spinner (spawned at tests/it/failures.rs:"));
+    assert!(said.contains("SEEDLOOP_SEED=7 SEEDLOOP_SCHEDULES=1 runs up to it"), "{said}");
 }
