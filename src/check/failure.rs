@@ -58,6 +58,14 @@ impl FailureKind {
 }
 
 /// The first schedule that failed. Displays as what to read and what to run next.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, Error, FailureKind};
+/// let failure = Check::new().try_run(|| async { Err::<(), _>(Error::QueueFull) }).unwrap_err();
+/// assert_eq!((failure.kind, failure.schedule), (FailureKind::Error, 1));
+/// assert!(failure.replay_command().is_some_and(|line| line.starts_with("SEEDLOOP_REPLAY=sl1-")));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// How it failed.

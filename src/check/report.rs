@@ -5,6 +5,12 @@ use std::fmt;
 use crate::{exec::RunReport, trace::Settings};
 
 /// What was run, and found to be fine. Displays as one line that claims no more than that.
+///
+/// # Examples
+/// ```
+/// let report = seedloop::Check::new().schedules(10).run(|| async {});
+/// assert_eq!(report.schedules, 10);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The seed.

@@ -20,6 +20,20 @@ use crate::{
 };
 
 /// How a task group failed. As `ExceptionGroup`, or the cancellation of the group's own task.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, GroupError, run, task_group};
+/// let failed = run(async {
+///     let grouped = task_group(async |group| {
+///         let _task = group.spawn(async { Err::<(), _>(Error::QueueFull) });
+///         Ok::<(), Error>(())
+///     });
+///     let Err(GroupError::Errors(errors)) = grouped.await else { panic!("a task fails") };
+///     errors.len()
+/// });
+/// assert_eq!(failed.unwrap(), 1);
+/// ```
 #[derive(Clone, Debug)]
 pub enum GroupError<E> {
     /// The task that runs the group was cancelled, and no child failed.

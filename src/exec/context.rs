@@ -19,16 +19,45 @@ use super::{
 use crate::{sched::ChoiceKind, trace::Kind};
 
 /// Is there a run on this thread?
+///
+/// # Examples
+/// ```
+/// assert!(!seedloop::is_running());
+/// assert!(seedloop::run(async { seedloop::is_running() }).unwrap());
+/// ```
 pub fn is_running() -> bool {
     try_with(|_| ()).is_some()
 }
 
 /// The loop's iteration: 1 is the first; 0 outside a run. For comparisons with CPython.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, iteration, run, yield_now};
+/// run(async {
+///     let before = iteration();
+///     yield_now().await?;
+///     assert_eq!(iteration(), before + 1);
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn iteration() -> u64 {
     try_with(|shell| shell.core.borrow().kernel.iteration()).unwrap_or(0)
 }
 
 /// As `asyncio.current_task()`: the task that runs; none in callbacks and outside a run.
+///
+/// # Examples
+/// ```
+/// use seedloop::{current_task, run, spawn_named, Error};
+/// run(async {
+///     let name = spawn_named("worker", async { current_task().map(|task| task.name()) });
+///     assert_eq!(name.await?, Some("worker".to_string()));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn current_task() -> Option<TaskRef> {
     try_with(|shell| {
         let task = shell.core.borrow().actor.task;
@@ -38,6 +67,17 @@ pub fn current_task() -> Option<TaskRef> {
 }
 
 /// As `asyncio.all_tasks()`: the tasks that are not done, in order of creation.
+///
+/// # Examples
+/// ```
+/// use seedloop::{all_tasks, run, spawn_named};
+/// run(async {
+///     let _worker = spawn_named("worker", async {});
+///     let names: Vec<String> = all_tasks().into_iter().map(|task| task.name()).collect();
+///     assert_eq!(names, ["main", "worker"]);
+/// })?;
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub fn all_tasks() -> Vec<TaskRef> {
     let tasks = try_with(|shell| {
         let live = shell.core.borrow().kernel.live_tasks();
@@ -48,6 +88,18 @@ pub fn all_tasks() -> Vec<TaskRef> {
 
 /// Blocks the loop for so long in virtual time, as `time.sleep` in a coroutine does: nothing else
 /// runs, and every deadline in between is late. Not a schedule point. Nothing outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{busy, now, run};
+/// run(async {
+///     let start = now();
+///     busy(Duration::from_secs(1));
+///     assert_eq!(now() - start, Duration::from_secs(1));
+/// })?;
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub fn busy(duration: Duration) {
     let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     try_with(|shell| {
@@ -63,6 +115,15 @@ pub fn busy(duration: Duration) {
 /// As `loop.stop()`: [`Loop::run_forever`](crate::Loop::run_forever) returns after this iteration.
 /// [`Runner::run`](crate::Runner::run) gives an error if its future is not done then. Nothing
 /// outside a run.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Loop, stop};
+/// let mut event_loop = Loop::new(Config::default());
+/// event_loop.call_soon(stop)?;
+/// event_loop.run_forever()?;
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub fn stop() {
     try_with(|shell| shell.stop());
 }
@@ -70,6 +131,16 @@ pub fn stop() {
 /// Leaves the loop right after the current handle, as `SystemExit` and `KeyboardInterrupt` do in
 /// asyncio: [`Runner::run`](crate::Runner::run) gives [`Error::Interrupted`](crate::Error), and
 /// what was ready is run by the clean-up.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, interrupt, run, yield_now};
+/// let left = run(async {
+///     interrupt();
+///     yield_now().await
+/// });
+/// assert!(matches!(left, Err(Error::Interrupted)));
+/// ```
 pub fn interrupt() {
     try_with(|shell| shell.interrupt());
 }
@@ -78,6 +149,22 @@ pub fn interrupt() {
 ///
 /// # Panics
 /// Outside a run.
+///
+/// # Examples
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use seedloop::{Error, call_soon, run, yield_now};
+/// run(async {
+///     let called = Rc::new(Cell::new(false));
+///     let seen = called.clone();
+///     call_soon(move || seen.set(true));
+///     assert!(!called.get());
+///     yield_now().await?;
+///     assert!(called.get());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[track_caller]
 pub fn call_soon(callback: impl FnOnce() + 'static) -> Handle {
     Handle::soon(&running(), Box::new(callback))
@@ -98,6 +185,15 @@ pub(crate) fn running() -> Rc<Shell> {
 /// As `loop.call_exception_handler`: tells the handler that
 /// [`Runner::set_exception_handler`](crate::Runner::set_exception_handler) set, else standard
 /// error.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, ExceptionContext, Runner, call_exception_handler};
+/// let mut runner = Runner::new(Config::default());
+/// runner.set_exception_handler(|context| assert_eq!(context.to_string(), "odd: too few"));
+/// runner.run(async { call_exception_handler(ExceptionContext::new("odd").error("too few")) })?;
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub fn call_exception_handler(context: ExceptionContext) {
     match try_with(|shell| shell.clone()) {
         Some(shell) => shell.report(&context),
@@ -129,6 +225,12 @@ pub fn at_end(invariant: impl FnOnce() + 'static) {
 }
 
 /// Writes a line into the trace, and into the digest.
+///
+/// # Examples
+/// ```
+/// let trace = seedloop::trace_of(async { seedloop::log("halfway") });
+/// assert!(trace.to_string().contains("main                logs halfway"));
+/// ```
 pub fn log(text: impl Display) {
     let text = text.to_string();
     try_with(|shell| shell.core.borrow_mut().note(Kind::Log, Thing::Text(&text), 0));

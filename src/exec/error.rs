@@ -80,6 +80,22 @@ impl StdError for Cancelled {
 }
 
 /// What every await of the crate fails with: one `#[from]` covers them all.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, run, sleep, timeout};
+/// #[derive(Debug, thiserror::Error)]
+/// enum Mine {
+///     #[error("the loop: {0}")]
+///     Loop(#[from] Error),
+/// }
+/// let late = run(async {
+///     timeout(Duration::from_secs(1), sleep(Duration::from_secs(2))).await?;
+///     Ok::<(), Mine>(())
+/// });
+/// assert!(matches!(late, Err(Mine::Loop(Error::TimedOut))));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -9,6 +9,19 @@ use crate::{
 };
 
 /// A scheduled callback: asyncio's `Handle` and `TimerHandle`.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{call_later, run, sleep, Error};
+/// run(async {
+///     let alarm = call_later(Duration::from_secs(1), || panic!("nobody hears it"));
+///     alarm.cancel();
+///     assert!(alarm.cancelled());
+///     sleep(Duration::from_secs(2)).await
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     shell: Rc<Shell>,

@@ -22,6 +22,21 @@ use crate::{
 };
 
 /// Names a task of the current run. `Copy` and `Send`; outside the run it names nothing.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, run, spawn, yield_now};
+/// run(async {
+///     let task = spawn(async { while yield_now().await.is_ok() {} });
+///     let id = task.id();
+///     yield_now().await?;
+///     assert!(id.cancel() && !id.is_done());
+///     task.await?;
+///     assert!(id.is_done());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskRef {
     task: TaskId,

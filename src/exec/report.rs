@@ -9,6 +9,22 @@ use crate::{
 };
 
 /// What the loop tells its exception handler: asyncio's `context` dictionary.
+///
+/// # Examples
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use seedloop::{Config, Error, Runner, spawn, yield_now};
+/// let (mut runner, heard) = (Runner::new(Config::default()), Rc::new(RefCell::new(Vec::new())));
+/// let ears = heard.clone();
+/// runner.set_exception_handler(move |context| ears.borrow_mut().push(context.to_string()));
+/// runner.run(async {
+///     drop(spawn(async { Err::<(), _>(Error::QueueFull) }));
+///     yield_now().await?;
+///     yield_now().await
+/// })?;
+/// assert_eq!(*heard.borrow(), ["Task exception was never retrieved (task 1): the queue is full"]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ExceptionContext {
     /// What happened.
@@ -98,6 +114,17 @@ pub struct TaskPanic {
 }
 
 /// What a run came to.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner};
+/// let mut runner = Runner::new(Config::default());
+/// runner.run(async {})?;
+/// let report = runner.finish();
+/// assert!(report.picks.is_empty() && report.panics.is_empty());
+/// assert!(report.token.to_string().starts_with("sl1-"));
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RunReport {
     /// The events, if the run recorded them.

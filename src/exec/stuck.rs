@@ -40,6 +40,15 @@ impl Stuck {
 }
 
 /// Nothing is ready, no timer is armed, and these tasks are not done.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Event, run};
+/// let stuck = run(async { Event::new().wait().await });
+/// let Err(Error::Deadlock(deadlock)) = stuck else { panic!("nobody sets the event") };
+/// assert_eq!(&*deadlock.tasks[0].name, "main");
+/// assert_eq!(deadlock.tasks[0].waits_for, ["Event::wait c1"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
     /// The stuck tasks, in order of creation.

@@ -79,6 +79,15 @@ impl fmt::Debug for LoopHandle {
 ///
 /// # Errors
 /// [`Error::NoRunningLoop`] outside a run.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, loop_handle, run};
+/// assert!(matches!(loop_handle(), Err(Error::NoRunningLoop)));
+/// let handle = run(async { loop_handle() })?;
+/// assert!(handle.is_closed());
+/// # Ok::<(), Error>(())
+/// ```
 pub fn loop_handle() -> Result<LoopHandle, Error> {
     try_with(LoopHandle::of).ok_or(Error::NoRunningLoop)
 }

@@ -54,6 +54,14 @@ where
 ///
 /// # Panics
 /// Inside a run.
+///
+/// # Examples
+/// ```
+/// let trace = seedloop::trace_of(async { seedloop::yield_now().await });
+/// let kinds: Vec<String> =
+///     trace.events().iter().map(|event| format!("{:?}", event.kind)).collect();
+/// assert_eq!(kinds[2..6], ["Step", "Yield", "Step", "Finished"]);
+/// ```
 #[track_caller]
 pub fn trace_of<F, M>(main: F) -> Trace
 where

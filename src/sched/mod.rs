@@ -83,6 +83,29 @@ impl<'a> Menu<'a> {
 }
 
 /// Answers the menus of many runs.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, gather, log, sched::*};
+/// /// The last of what is ready, always.
+/// struct Lifo;
+/// impl Scheduler for Lifo {
+///     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+///         menu.len() - 1
+///     }
+///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+///         last.is_none().then_some(RunPlan { run: 0 })
+///     }
+///     fn guarantee(&self) -> Guarantee {
+///         Guarantee::One
+///     }
+/// }
+/// let mut runner = Runner::with_scheduler(Config::default().record(true), Box::new(Lifo));
+/// runner.run(async { gather((async { log("a") }, async { log("b") })).await })?;
+/// let trace = runner.finish().trace.to_string();
+/// assert!(trace.find("logs b") < trace.find("logs a"));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Scheduler {
     /// Picks an option: less than `menu.len()`.
     fn choose(&mut self, menu: &Menu<'_>) -> u32;

@@ -22,8 +22,24 @@ use crate::exec::Error;
 /// As `asyncio.Queue`: first in, first out. See [`QueueOf`].
 pub type Queue<T> = QueueOf<T, Fifo>;
 /// As `asyncio.LifoQueue`: last in, first out. See [`QueueOf`].
+///
+/// # Examples
+/// ```
+/// let queue = seedloop::LifoQueue::new(0);
+/// [1, 2].into_iter().try_for_each(|item| queue.put_nowait(item))?;
+/// assert_eq!(queue.get_nowait()?, 2);
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub type LifoQueue<T> = QueueOf<T, Lifo>;
 /// As `asyncio.PriorityQueue`: the least first. See [`QueueOf`].
+///
+/// # Examples
+/// ```
+/// let queue = seedloop::PriorityQueue::new(0);
+/// [2, 1].into_iter().try_for_each(|item| queue.put_nowait(item))?;
+/// assert_eq!(queue.get_nowait()?, 1);
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub type PriorityQueue<T> = QueueOf<T, Priority>;
 
 /// A queue between tasks: [`Queue`], [`LifoQueue`] or [`PriorityQueue`]. Waiting tasks are woken

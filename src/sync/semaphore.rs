@@ -91,6 +91,13 @@ impl Drop for SemaphoreGuard {
 }
 
 /// A semaphore that never has more permits than at first. As `asyncio.BoundedSemaphore`.
+///
+/// # Examples
+/// ```
+/// use seedloop::{BoundedSemaphore, Error};
+/// let semaphore = BoundedSemaphore::new(1);
+/// assert!(matches!(semaphore.release(), Err(Error::InvalidValue(_))));
+/// ```
 #[derive(Clone)]
 pub struct BoundedSemaphore {
     semaphore: Semaphore,

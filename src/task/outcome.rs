@@ -114,6 +114,14 @@ impl<T: 'static, E: Raise<M>, M> Outcome<IsResult<M>> for Result<T, E> {
 
 /// A value that can only mean "finished". Implement it for your own types to return them from
 /// tasks without `Ok`.
+///
+/// # Examples
+/// ```
+/// struct Reading(f64);
+/// impl seedloop::Plain for Reading {}
+/// let reading = seedloop::run(async { Reading(0.5) });
+/// assert_eq!(reading.unwrap().0, 0.5);
+/// ```
 pub trait Plain: 'static {}
 
 macro_rules! plain {

@@ -46,6 +46,16 @@ pub struct Task<T, E = Error> {
 ///
 /// # Panics
 /// Outside a run; the future is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, run, spawn};
+/// let sum = run(async {
+///     let (one, two) = (spawn(async { 1 }), spawn(async { Ok::<_, Error>(2) }));
+///     Ok::<i32, Error>(one.await? + two.await?)
+/// });
+/// assert_eq!(sum.unwrap(), 3);
+/// ```
 #[track_caller]
 pub fn spawn<F, M>(
     future: F,
@@ -60,6 +70,13 @@ where
 ///
 /// # Panics
 /// Outside a run; the future is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{run, spawn_named};
+/// let name = run(async { spawn_named("reader", async {}).name() });
+/// assert_eq!(name.unwrap(), "reader");
+/// ```
 #[track_caller]
 pub fn spawn_named<F, M>(
     name: impl Into<String>,
@@ -75,6 +92,14 @@ where
 ///
 /// # Panics
 /// Outside a run; the future is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, run, spawn_plain};
+/// struct Mine(i32); // no `Plain`, no `Result`
+/// let got = run(async { Ok::<_, Error>(spawn_plain(async { Mine(5) }).await?.0) });
+/// assert_eq!(got.unwrap(), 5);
+/// ```
 #[track_caller]
 pub fn spawn_plain<F>(future: F) -> Task<F::Output>
 where

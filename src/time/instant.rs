@@ -26,6 +26,19 @@ use crate::exec::{Handle, try_with};
 pub struct Instant(u64);
 
 /// As `loop.time()`: virtual time now; the loop's start outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, now, run, sleep};
+/// run(async {
+///     let start = now();
+///     sleep(Duration::from_secs(3)).await?;
+///     assert_eq!(now() - start, Duration::from_secs(3));
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn now() -> Instant {
     Instant(try_with(|shell| shell.core.borrow().kernel.now()).unwrap_or(0))
 }

@@ -62,11 +62,39 @@ pub fn sleep(duration: Duration) -> Sleep {
 }
 
 /// Waits until `deadline`; one turn if it has passed. A schedule point and a cancel point.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, now, run, sleep_until};
+/// run(async {
+///     let noon = now() + Duration::from_secs(12 * 3600);
+///     sleep_until(noon).await?;
+///     assert_eq!(now(), noon);
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { length: Length::Until(deadline), state: Progress::New }
 }
 
 /// As `asyncio.sleep(0)`: gives the other ready handles one turn.
+///
+/// # Examples
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use seedloop::{Error, run, spawn, yield_now};
+/// run(async {
+///     let ran = Rc::new(Cell::new(false));
+///     let seen = ran.clone();
+///     let _task = spawn(async move { seen.set(true) });
+///     yield_now().await?;
+///     assert!(ran.get());
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub fn yield_now() -> Sleep {
     sleep(Duration::ZERO)
 }
@@ -166,6 +194,21 @@ impl Future for Sleep {
 ///
 /// # Panics
 /// Outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, Future, call_later, now, run};
+/// run(async {
+///     let rings: Future<u128> = Future::new();
+///     let bell = rings.clone();
+///     call_later(Duration::from_secs(5), move || bell.set_result(5).expect("once"));
+///     assert_eq!(rings.await?, 5);
+///     assert_eq!(now().as_nanos(), 5_000_000_000);
+///     Ok::<(), Error>(())
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[track_caller]
 pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Handle {
     call_at(now() + duration, callback)
@@ -175,6 +218,18 @@ pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Hand
 ///
 /// # Panics
 /// Outside a run.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, call_at, now, run, sleep};
+/// run(async {
+///     let deadline = now() + Duration::from_secs(5);
+///     call_at(deadline, move || assert_eq!(now(), deadline));
+///     sleep(Duration::from_secs(6)).await
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
 #[track_caller]
 pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Handle {
     Handle::at(&running(), deadline.as_nanos(), Box::new(callback))

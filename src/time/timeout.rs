@@ -271,6 +271,17 @@ where
 ///
 /// # Errors
 /// Those of the future; [`Error::TimedOut`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, now, run, sleep, timeout_at};
+/// let late = run(async {
+///     let deadline = now() + Duration::from_secs(1);
+///     timeout_at(deadline, sleep(Duration::from_secs(2))).await
+/// });
+/// assert!(matches!(late, Err(Error::TimedOut)));
+/// ```
 pub async fn timeout_at<F, M>(
     when: Instant,
     future: F,

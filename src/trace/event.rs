@@ -76,6 +76,13 @@ pub enum Kind {
 }
 
 /// One event of a run.
+///
+/// # Examples
+/// ```
+/// let trace = seedloop::trace_of(async { seedloop::log("hello") });
+/// let said = trace.events().iter().find(|event| event.object.as_deref() == Some("hello"));
+/// assert_eq!(said.map(|event| (&*event.actor, event.time_ns)), Some(("main", 0)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The handle it happened in: 1 is the first of the run, 0 is before it.
