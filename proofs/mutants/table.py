@@ -291,6 +291,40 @@ MUTANTS = [
     ("a future may be released that is awaited", MACHINE,
      "      when (is_plain f k && negb (is_awaited f k))\n", "      when (is_plain f k)\n",
      "request_never_parked", "reach (parked ++ [OFutureRelease 1]) ltac:(fun l m => specialize (H l m 0)); impossible H."),
+    # One change each for the theorems that speak of lists and clocks as a whole.
+    ("a done callback is registered twice", KERNEL,
+     "set_callbacks (f_callbacks x ++ [RunCall c]) x) k, c).", "set_callbacks (f_callbacks x ++ [RunCall c; RunCall c]) x) k, c).",
+     "call_once",
+     "reach [OFutureNew Itself; OOnDone 0] ltac:(fun l m => specialize (H l m)); meet H;\n"
+     "destruct H as [_ [H _]]; specialize (H 0); impossible H."),
+    ("a slip forgets what is ready", KERNEL,
+     "then (collect_due (set_now d k), true) else (k, false)", "then (collect_due (set_now d (set_ready [] k)), true) else (k, false)",
+     "ready_stays", then("[OCallSoon Closure; OArm 5%N Closure]", "OSlip", "m o r a (Call 0)")),
+    ("the clock passes the timer that it moves for", KERNEL,
+     "(batched (collect_due (set_now d k)), TurnAdvanced)",
+     "(batched (set_now (time_add d 1%N) k), TurnAdvanced)",
+     "never_late", at("sleeping ++ [OBeginIteration]", "(Timer 5%N 0 0 0%N)")),
+    ("an iteration is idle although a handle is ready", KERNEL,
+     "  | [], false, None => (k, TurnIdle)\n", "  | _, false, None => (k, TurnIdle)\n",
+     "idle_tasks_wait", then("[OSpawn]", "OBeginIteration", "l m r 0")),
+    ("a handle that joins late goes first", KERNEL,
+     "set_ready (ready k ++ [h]) k", "set_ready (h :: ready k) k",
+     "taken_in_order",
+     "reach three_calls ltac:(fun l m =>\n"
+     "let more := eval vm_compute in (played m [OTake 0; OBeginCall 2; OCallSoon Closure; OTake 0]) in\n"
+     "some (accept m more) ltac:(fun q => specialize (H more m q 1 (Call 1)))); meet H;\n"
+     "match type of H with ?A -> _ => assert (P : A)\n"
+     "by (repeat constructor; intros i E; first [discriminate E|injection E; auto]) end;\n"
+     "specialize (H P); impossible H."),
+    ("a future goes when it is done", KERNEL,
+     "(fold_left run_callback (f_callbacks x) k2, true)",
+     "(fold_left run_callback (f_callbacks x) (set_futures (remove f (futures k2)) k2), true)",
+     "future_stays", then("[OFutureNew Itself]", "OResolve 0 Finished", "l m o r a 0")),
+    ("a released future's number is given again", KERNEL,
+     "let k1 := set_futures (remove f (futures k)) k in",
+     "let k1 := set_next (next_task k) (pred (next_future k)) (next_call k) (set_futures (remove f (futures k)) k) in",
+     "ids_never_reused",
+     then("[OFutureNew Itself; OFutureNew Itself; OFutureRelease 0]", "OFutureRelease 1", "l m o r a 0")),
 ]
 
 # Wrong kernels that no theorem speaks of, and what refuses them: the file, the texts, and why.
