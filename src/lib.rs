@@ -47,6 +47,7 @@
 //!   own rule: [`sched`].
 //! - Underneath: [`raw`] for primitives of one's own, [`kernel`] for the pure machine, [`trace`]
 //!   for what happened.
+//! - For newcomers: the [`guide`] goes through asyncio exercise by exercise, each with its output.
 
 mod check;
 mod compose;
@@ -101,6 +102,9 @@ pub use time::{
     yield_now,
 };
 pub use trace::{Digest, Token, TokenError, Trace};
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 /// The README's code compiles.
 #[cfg(doctest)]

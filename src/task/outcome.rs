@@ -172,8 +172,8 @@ impl<T: Plain> Outcome<IsPlain> for T {
         Ok(self)
     }
 
-    fn cancellation(_: &Error) -> Option<Cancelled> {
-        None
+    fn cancellation(error: &Error) -> Option<Cancelled> {
+        error.cancelled().cloned()
     }
 
     fn text(error: &Error) -> String {
@@ -199,8 +199,8 @@ impl Outcome<IsNever> for <fn() -> ! as Ret>::Type {
         self
     }
 
-    fn cancellation(_: &Error) -> Option<Cancelled> {
-        None
+    fn cancellation(error: &Error) -> Option<Cancelled> {
+        error.cancelled().cloned()
     }
 
     fn text(error: &Error) -> String {

@@ -9,6 +9,7 @@ mod every_run;
 mod failures;
 mod handler;
 mod misuse;
+mod notes;
 mod outcome;
 mod primitives;
 mod replay;

@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, time::Duration};
 
 use anyhow::Context;
-use seedloop::{Error, Task, run, sleep, spawn, spawn_plain, yield_now};
+use seedloop::{Error, Task, run, sleep, spawn, spawn_plain, timeout, wait_for, yield_now};
 
 #[derive(thiserror::Error, Debug, Clone)]
 enum Layer {
@@ -132,6 +132,23 @@ fn errors_reach_whoever_awaits_with_their_type() {
             }
         });
         assert!(matches!(panicked.await, Err(Error::Panicked(text)) if &*text == "boom"));
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+}
+
+/// The limit counts for a body that cannot tell of a cancellation, too.
+#[test]
+fn a_timeout_of_a_body_with_a_plain_output_is_a_timeout() {
+    let second = Duration::from_secs(1);
+    run(async move {
+        let never = async { std::future::pending::<()>().await };
+        assert!(matches!(timeout(second, never).await, Err(Error::TimedOut)), "timeout");
+        let never = async { std::future::pending::<()>().await };
+        assert!(matches!(wait_for(never, second).await, Err(Error::TimedOut)), "wait_for");
+        let never = async { std::future::pending::<()>().await };
+        let no_time = wait_for(never, Duration::ZERO).await;
+        assert!(matches!(no_time, Err(Error::TimedOut)), "wait_for of zero");
         Ok::<(), Error>(())
     })
     .unwrap();
