@@ -203,7 +203,9 @@ fn debug_mode_can_be_switched_and_names_what_is_slow() {
     assert!(!event_loop.debug() && said.borrow().is_empty());
     event_loop.set_debug(true);
     event_loop.run_until_complete(slow()).unwrap();
-    assert_eq!(*said.borrow(), ["slow_callback (task slow one): 150"]);
+    // A busy machine may be slow in real time, too.
+    let said: Vec<_> = said.take().into_iter().filter(|t| t.starts_with("slow_callback")).collect();
+    assert_eq!(said, ["slow_callback (task slow one): 150"]);
 }
 
 #[test]
