@@ -4,7 +4,7 @@
 use std::{cell::Cell, env, hint::black_box, process::Command, rc::Rc, task::Poll, time::Duration};
 
 use seedloop::{
-    AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, at_end, gather, run, spawn,
+    AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, Token, at_end, gather, run, spawn,
     spawn_named, with, yield_now,
 };
 
@@ -164,7 +164,9 @@ fn a_lost_wake_up_is_told_from_a_wait_without_end() {
     assert!(failed.to_string().contains("outside has waiter polled once more"), "{failed}");
     let quiet = failure(Check::new().probe(false), program);
     assert!(!quiet.text.contains("polled once more"), "{quiet}");
-    assert!(quiet.token.unwrap().to_string().contains('n'));
+    let token = quiet.token.expect("a failure has one").to_string();
+    let again: Token = token.parse().expect("a token reads back");
+    assert!(again.settings.no_probe && token.contains("wn-"), "{token}");
 }
 
 /// A hang ends the process, so it runs in one of its own.
