@@ -1,7 +1,7 @@
 //! The kernel with what surrounds it on every operation: names, the record, the choices. All in
 //! one place behind one borrow; nothing of the user's runs or drops while it is borrowed.
 
-use std::{panic::Location, sync::Arc, task::Waker};
+use std::{cell::RefCell, panic::Location, ptr, sync::Arc};
 
 use super::{
     Machine,
@@ -9,11 +9,15 @@ use super::{
     inbox::Inbox,
     names::{Context, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
-    step::{Settled, Start},
+    scopes::Scopes,
+    shell::Body,
+    step::Start,
+    stuck::Stuck,
     threadsafe::Mail,
+    waker::{TaskWaker, Wake},
 };
 use crate::{
-    kernel::{Action, CallId, Entry, Exit, FutureId, Handle, OnCancel, TaskId},
+    kernel::{Action, CallId, End, Entry, Exit, FutureId, Handle, OnCancel, State, TaskId},
     sched::{ChoiceKind, Menu, Scheduler},
     trace::{Kind, Mark, Path, Pick, Settings},
 };
@@ -49,6 +53,12 @@ pub(crate) struct Core {
     outside: Made,
     /// The context of the callback that runs.
     pub(crate) call_context: Context,
+    /// The cancellation scopes, and those that the current poll is inside of.
+    pub(crate) scopes: Scopes,
+    /// The waker that the current poll was given, to compare others with.
+    pub(super) polling: *const TaskWaker,
+    /// Wakers that nobody holds any more, for the next tasks.
+    pub(super) free_wakers: Vec<Arc<TaskWaker>>,
     pub(crate) scheduler: Box<dyn Scheduler>,
     pub(crate) recorder: Recorder,
     pub(crate) expect: Option<Expect>,
@@ -73,6 +83,9 @@ impl Core {
             outside_path: outside_path(),
             outside: Made::default(),
             call_context: Context::default(),
+            scopes: Scopes::default(),
+            polling: ptr::null(),
+            free_wakers: Vec::new(),
             scheduler,
             recorder: Recorder::new(config.record),
             expect: None,
@@ -90,6 +103,7 @@ impl Core {
         self.kernel.reset();
         let context = std::mem::take(&mut self.call_context);
         let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all(), context);
+        self.scopes = Scopes::default();
         self.outside = Made::default();
         self.leave();
         self.recorder.reset();
@@ -103,21 +117,29 @@ impl Core {
     // --- choices
 
     /// Asks the scheduler. A menu of one is never asked.
+    #[inline]
     pub(crate) fn choose(&mut self, kind: ChoiceKind, len: u32) -> u32 {
         if len < 2 {
             return 0;
         }
         let value = self.scheduler.choose(&Menu::new(kind, len, &self.kernel));
-        assert!(value < len, "the scheduler picked {value} from a menu of {len}");
-        let pick = Pick { index: self.choices, kind: kind.letter(), value, menu: len };
+        let index = self.choices;
+        self.choices += 1;
+        if value != 0 || self.expect.is_some() {
+            self.chosen(Pick { index, kind: kind.letter(), value, menu: len });
+        }
+        value
+    }
+
+    fn chosen(&mut self, pick: Pick) {
+        let Pick { value, menu, .. } = pick;
+        assert!(value < menu, "the scheduler picked {value} from a menu of {menu}");
         if let Some(expect) = &mut self.expect {
             expect.chose(pick, self.recorder.checks.steps + 1);
         }
         if value != 0 {
             self.picks.push(pick);
         }
-        self.choices += 1;
-        value
     }
 
     /// May a cancellation be injected into this task now? Gives 0 no, 1 cancel, 2 abort.
@@ -145,10 +167,14 @@ impl Core {
     }
 
     /// May the clock advance although something is ready?
+    #[inline]
     pub(crate) fn choose_slip(&mut self) {
-        if self.slips_left == 0 {
-            return;
+        if self.slips_left > 0 {
+            self.ask_slip();
         }
+    }
+
+    fn ask_slip(&mut self) {
         let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
         if later && self.choose(ChoiceKind::Slip, 2) == 1 {
             self.slips_left -= 1;
@@ -160,15 +186,21 @@ impl Core {
     // --- the record
 
     /// The current actor did something.
+    #[inline]
     pub(crate) fn note(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
-        let (object, value) = (self.key_of(thing), value);
+        let object = self.key_of(thing);
         self.recorder.digest.add(kind, self.actor.key, object, value);
         if self.recorder.trace.is_some() {
-            let (actor, object) = (self.actor_label(), self.label_of(thing));
-            let event = self.recorder.event(&self.kernel, actor, kind, object, value);
-            self.scheduler.executed(&event);
-            self.recorder.push(event);
+            self.record(kind, thing, value);
         }
+    }
+
+    #[cold]
+    fn record(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
+        let (actor, object) = (self.actor_label(), self.label_of(thing));
+        let event = self.recorder.event(&self.kernel, actor, kind, object, value);
+        self.scheduler.executed(&event);
+        self.recorder.push(event);
     }
 
     /// The clock did something.
@@ -183,6 +215,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn key_of(&self, thing: Thing<'_>) -> u64 {
         let object = |info: Option<&ObjectInfo>| info.map_or(0, |info| info.key);
         match thing {
@@ -246,8 +279,8 @@ impl Core {
             name,
             spawned_at,
             made: Made::default(),
+            body: None,
             waker: None,
-            clones: std::sync::Weak::new(),
             waker_generation: 0,
             scoped: Vec::new(),
             expired: Vec::new(),
@@ -302,6 +335,7 @@ impl Core {
     // --- handles
 
     /// Takes the handle that runs next, unless the iteration is over.
+    #[inline]
     pub(crate) fn take_next(&mut self) -> Option<Handle> {
         if self.kernel.iteration_over() {
             return None;
@@ -313,48 +347,88 @@ impl Core {
     }
 
     /// Starts the step of a task: it acts from here on.
-    pub(super) fn begin_step(&mut self, task: TaskId, inbox: &Arc<Inbox<Mail>>) -> Start {
-        let inner = self.told_wakers(task);
-        if !inner.is_empty() {
-            return Start::WakeFirst(inner);
+    #[inline]
+    pub(super) fn begin_step(&mut self, task: TaskId) -> Start {
+        if self.kernel.must_cancel(task) {
+            let inner = self.told_wakers(task);
+            if !inner.is_empty() {
+                return Start::WakeFirst(inner);
+            }
         }
         let entry = self.kernel.begin_step(task);
         self.recorder.begin_step();
-        let Some(info) = self.tasks.get(task.index()).filter(|_| entry != Entry::Ended) else {
+        let info = match entry {
+            Entry::Ended => None,
+            _ => self.tasks.get_mut(task.index()),
+        };
+        let Some(info) = info else {
             self.note(Kind::Late, Thing::None, 0);
             return Start::Late;
         };
-        let (key, made) = (info.path.key(), info.made);
+        let (key, made, body) = (info.path.key(), info.made, info.body.take());
         self.enter(Some(task), key, made);
         self.note(Kind::Step, Thing::None, 0);
         match entry {
-            Entry::Drop(message) => Start::Drop(message),
-            _ => Start::Poll(self.take_waker(task, inbox)),
+            Entry::Drop(message) => Start::Drop(body, message),
+            _ => Start::Poll(body.expect("a live task has a future")),
         }
     }
 
-    /// Ends the step of a task.
-    pub(super) fn end_step(&mut self, task: TaskId, exit: Exit, waker: Option<Waker>) -> Settled {
-        let ended = matches!(exit, Exit::Ended(_));
-        self.kernel.end_step(task, exit);
-        if ended {
-            let future = self.kernel.future_of(task).expect("an ended task is kept");
-            let kind = match self.kernel.state(future) {
-                crate::kernel::State::Finished => Kind::Finished,
-                crate::kernel::State::Failed => Kind::Failed,
-                _ => Kind::Cancelled,
-            };
-            self.note(kind, Thing::None, 0);
-        } else if self.kernel.is_parked_elsewhere(task) {
+    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
+    #[inline]
+    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &RefCell<Arc<Inbox<Mail>>>) -> Arc<TaskWaker> {
+        let fresh = self.settings.fresh_wakers;
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        let waker = match info.waker.take() {
+            Some(waker) if !fresh => waker,
+            old => {
+                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
+                let wake = Wake { task, generation: info.waker_generation };
+                let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));
+                used.unwrap_or_else(|| TaskWaker::new(wake, &inbox.borrow()))
+            }
+        };
+        self.polling = Arc::as_ptr(&waker);
+        waker
+    }
+
+    /// Ends the step of a task that waits. Says whether a cancellation may be injected.
+    #[inline]
+    pub(super) fn end_wait(&mut self, task: TaskId, body: Body, waker: Arc<TaskWaker>) -> bool {
+        self.kernel.end_step(task, Exit::Pending);
+        if self.kernel.is_parked_elsewhere(task) {
             self.note(Kind::Foreign, Thing::None, 0);
         }
         let made = self.actor.made;
         self.leave();
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        (info.made, info.waker) = (made, waker);
-        let forgotten = ended && info.detached;
-        let garbage = if forgotten { self.forget_task(task).map(Box::new) } else { None };
-        Settled::new(garbage, !ended && self.cancellations_left > 0)
+        (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
+        self.cancellations_left > 0
+    }
+
+    /// Ends the last step of a task. Gives what is left of a task that nobody holds, for the
+    /// caller to drop.
+    pub(super) fn end_task(
+        &mut self,
+        task: TaskId,
+        end: End,
+        waker: Option<Arc<TaskWaker>>,
+    ) -> Option<TaskInfo> {
+        self.kernel.end_step(task, Exit::Ended(end));
+        let future = self.kernel.future_of(task).expect("an ended task is kept");
+        let kind = match self.kernel.state(future) {
+            State::Finished => Kind::Finished,
+            State::Failed => Kind::Failed,
+            _ => Kind::Cancelled,
+        };
+        self.note(kind, Thing::None, 0);
+        let made = self.actor.made;
+        self.leave();
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        info.made = made;
+        let waker = waker.or_else(|| info.waker.take());
+        self.free_wakers.extend(waker.filter(|waker| waker.clones() == 0));
+        if info.detached { self.forget_task(task) } else { None }
     }
 
     /// Starts a callback: it acts from here on. Gives whether its closure is to run.
@@ -379,27 +453,57 @@ impl Core {
     }
 
     /// A handle acts. What is not asked for on every step is set where it differs.
+    #[inline]
     fn enter(&mut self, task: Option<TaskId>, key: u64, made: Made) {
         if !self.actor.inside {
             self.outside = self.actor.made;
         }
         self.actor.inside = true;
-        self.actor.label = None;
+        if self.actor.label.is_some() {
+            self.actor.label = None;
+        }
         (self.actor.task, self.actor.key, self.actor.made) = (task, key, made);
     }
 
     /// Nobody acts but the program around the run.
+    #[inline]
     fn leave(&mut self) {
         if self.actor.task.is_none() {
             self.actor.path = self.outside_path.clone();
         }
         self.actor.inside = false;
-        self.actor.label = None;
+        if self.actor.label.is_some() {
+            self.actor.label = None;
+        }
         (self.actor.task, self.actor.key) = (None, self.outside_path.key());
         self.actor.made = self.outside;
     }
 
     // --- ends
+
+    /// A turn has ended that may be one too many, or not the one that a token knows.
+    #[cold]
+    pub(super) fn hold_against(&mut self, steps: u64) -> Result<(), Stuck> {
+        if let Some(expect) = &mut self.expect {
+            expect.stepped(steps, self.recorder.digest);
+            if let Some(divergence) = expect.diverged.clone() {
+                return Err(Stuck::Diverged(Arc::new(divergence)));
+            }
+        }
+        let limits = self.settings.limits;
+        if self.recorder.instant_steps > limits.instant_steps {
+            return Err(Stuck::Livelock(limits.instant_steps, "steps of one instant"));
+        }
+        if steps > limits.steps {
+            return Err(Stuck::StepCap(limits.steps));
+        }
+        Ok(())
+    }
+
+    /// Is no task's future left?
+    pub(super) fn is_dropped(&self) -> bool {
+        self.tasks.iter().all(|info| info.body.is_none())
+    }
 
     /// Forgets an ended task that nobody holds. Gives what is left, for the caller to drop.
     #[must_use]

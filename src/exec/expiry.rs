@@ -2,6 +2,7 @@
 //! at once (`join!`). Where a task waits for nothing else, that is `task.cancel()` of timeouts.py.
 
 use super::{
+    core::Core,
     names::Scoped,
     raw::TaskRef,
     record::Thing,
@@ -23,8 +24,9 @@ impl TaskRef {
     pub(crate) fn end_expiry(self, scope: ScopeId, outer: Option<ScopeId>) -> u32 {
         let left = self.uncancel();
         let beside = try_with(|shell| {
-            let (mut core, scopes) = (shell.core.borrow_mut(), shell.scopes.borrow());
-            let info = core.tasks.get_mut(self.id().index())?;
+            let mut guard = shell.core.borrow_mut();
+            let Core { tasks, scopes, .. } = &mut *guard;
+            let info = tasks.get_mut(self.id().index())?;
             info.expired.retain(|&other| other != scope);
             let is_around = |&&other: &&ScopeId| scopes.is_within(outer, other);
             Some(info.expired.len() - info.expired.iter().filter(is_around).count())
@@ -36,8 +38,9 @@ impl TaskRef {
 impl Shell {
     fn expire(&self, task: TaskId, scope: ScopeId) {
         let inside: Vec<Scoped> = {
-            let (mut core, scopes) = (self.core.borrow_mut(), self.scopes.borrow());
-            let Some(info) = core.tasks.get_mut(task.index()) else { return };
+            let mut guard = self.core.borrow_mut();
+            let Core { tasks, scopes, .. } = &mut *guard;
+            let Some(info) = tasks.get_mut(task.index()) else { return };
             info.expired.push(scope);
             let inside = info.scoped.iter().filter(|s| scopes.is_within(Some(s.scope), scope));
             inside.copied().collect()

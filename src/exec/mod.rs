@@ -51,4 +51,4 @@ pub(crate) use shell::{Entered, Shell, try_with};
 pub(crate) use stuck::Stuck;
 pub use stuck::{Deadlock, StuckTask};
 pub use threadsafe::{LoopHandle, loop_handle};
-pub(crate) use wait::Wait;
+pub(crate) use wait::{NextTurn, Wait};

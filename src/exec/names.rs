@@ -6,11 +6,11 @@ use std::{
     cell::Cell,
     panic::Location,
     rc::{Rc, Weak},
-    sync::{self, Arc},
+    sync::Arc,
     task::Waker,
 };
 
-use super::{scopes::ScopeId, waker::TaskWaker};
+use super::{scopes::ScopeId, shell::Body, waker::TaskWaker};
 use crate::{
     kernel::{FutureId, TaskId},
     trace::{Mark, Path, mix, mix_bytes},
@@ -27,15 +27,15 @@ pub(crate) trait Outlet {
 
 /// One task.
 pub(crate) struct TaskInfo {
+    /// Its future, while it does not run.
+    pub(crate) body: Option<Body>,
     pub(crate) path: Path,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// The tasks and the objects it has made.
     pub(crate) made: Made,
-    /// The waker of its last poll; kept for the next one unless wakers are fresh.
-    pub(crate) waker: Option<Waker>,
-    /// Tells how many clones of it there are.
-    pub(crate) clones: sync::Weak<TaskWaker>,
+    /// The waker of its last poll, while it does not run.
+    pub(crate) waker: Option<Arc<TaskWaker>>,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
     /// Its awaits that stand in a cancellation scope.
@@ -139,16 +139,23 @@ impl<T> Table<T> {
         self.0[index] = Some(value);
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, index: usize) -> Option<T> {
         self.0.get_mut(index)?.take()
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         self.0.get(index)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         self.0.get_mut(index)?.as_mut()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().flatten()
     }
 
     pub(crate) fn slots(&self) -> usize {

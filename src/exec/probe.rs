@@ -35,9 +35,9 @@ impl Shell {
             let next = core.take_next();
             debug_assert_eq!(next, Some(Handle::Step(task)));
         }
-        self.step(task);
+        let core = self.step(task, self.core.borrow_mut());
         // Where a replay has diverged is kept for its report.
-        let _ = self.end_turn(None);
+        let _ = self.end_turn(core, None);
         let kernel = &self.core.borrow().kernel;
         kernel.ready_len() > 0 || kernel.has_ended(task) || !kernel.is_parked_elsewhere(task)
     }

@@ -138,9 +138,9 @@ impl Shell {
 
     /// Gives a new task its body; from here on a cancellation may be injected.
     pub(crate) fn start(&self, task: TaskId, body: Body, outlet: Weak<dyn Outlet>) {
-        self.put_body(task, body);
         let mut core = self.core.borrow_mut();
-        core.tasks.get_mut(task.index()).expect("a new task is known").outlet = Some(outlet);
+        let info = core.tasks.get_mut(task.index()).expect("a new task is known");
+        (info.body, info.outlet) = (Some(body), Some(outlet));
         drop(core);
         self.choose_doom(task);
     }

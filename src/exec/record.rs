@@ -57,11 +57,13 @@ impl Recorder {
         self.main_events = self.trace.as_ref().map_or(0, |trace| trace.events().len());
     }
 
+    #[inline]
     pub(crate) fn begin_step(&mut self) {
         self.step += 1;
         self.instant_steps += 1;
     }
 
+    #[inline]
     pub(crate) fn steps(&self) -> u64 {
         self.step
     }

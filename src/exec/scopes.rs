@@ -46,6 +46,7 @@ impl Scopes {
     }
 
     /// Something that hears cancellations is pending in the innermost scope, if there is one.
+    #[inline]
     pub(crate) fn join(&mut self) -> Option<ScopeId> {
         let scope = *self.active.last()?;
         self.scopes.get_mut(scope.0)?.count += 1;

@@ -2,7 +2,7 @@
 //! nothing. One loop: choose, record, take, poll, settle.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, RefMut},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
@@ -20,7 +20,6 @@ use super::{
     names::Table,
     record::Thing,
     report::{ExceptionContext, Panic, RunReport, TaskPanic},
-    scopes::Scopes,
     slow::SlowWatch,
     step::panic_text,
     stuck::Stuck,
@@ -49,13 +48,9 @@ thread_local! {
 
 pub(crate) struct Shell {
     pub(crate) core: RefCell<Core>,
-    /// The futures of the tasks that do not run.
-    pub(super) bodies: RefCell<Table<Body>>,
     /// What the callbacks do.
     pub(super) closures: RefCell<Table<Closure>>,
     pub(crate) inbox: RefCell<Arc<Inbox<Mail>>>,
-    /// The waker that the current poll was given.
-    pub(super) polling: RefCell<Option<Waker>>,
     handler: RefCell<Option<Handler>>,
     /// What must hold at rest, in order of registration.
     at_end: RefCell<Vec<Closure>>,
@@ -68,8 +63,6 @@ pub(crate) struct Shell {
     pub(crate) watchdog: Option<Watchdog>,
     /// Tells runs apart. Never in a trace.
     pub(crate) serial: Cell<u64>,
-    /// The cancellation scopes that the current poll is inside of, outermost first.
-    pub(crate) scopes: RefCell<Scopes>,
 }
 
 /// A number that no other run of the process has.
@@ -79,6 +72,7 @@ fn next_serial() -> u64 {
 }
 
 /// The run of this thread, if there is one.
+#[inline]
 pub(crate) fn try_with<R>(f: impl FnOnce(&Rc<Shell>) -> R) -> Option<R> {
     CURRENT.try_with(|current| current.try_borrow().ok()?.as_ref().map(f)).ok().flatten()
 }
@@ -98,10 +92,8 @@ impl Shell {
     pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Rc<Shell> {
         Rc::new(Shell {
             core: RefCell::new(Core::new(config, scheduler)),
-            bodies: RefCell::default(),
             closures: RefCell::default(),
             inbox: RefCell::new(Arc::new(Inbox::new())),
-            polling: RefCell::new(None),
             handler: RefCell::new(None),
             at_end: RefCell::default(),
             panics: RefCell::default(),
@@ -110,7 +102,6 @@ impl Shell {
             other_threads: config.other_threads,
             watchdog: config.watchdog.map(Watchdog::new),
             serial: Cell::new(next_serial()),
-            scopes: RefCell::default(),
         })
     }
 
@@ -209,58 +200,49 @@ impl Shell {
     }
 
     /// Runs one handle; false if the iteration is over.
+    #[inline]
     fn turn(&self) -> Result<bool, Stuck> {
-        let (next, watch) = {
-            let mut core = self.core.borrow_mut();
-            let next = core.take_next();
-            let watch =
-                next.filter(|_| core.settings.debug).map(|next| SlowWatch::new(&core, next));
-            (next, watch)
-        };
-        let Some(next) = next else { return Ok(false) };
+        let mut core = self.core.borrow_mut();
+        let Some(next) = core.take_next() else { return Ok(false) };
+        let watch = core.settings.debug.then(|| SlowWatch::new(&core, next));
         if let Some(watchdog) = &self.watchdog {
             watchdog.begin(next);
         }
-        match next {
-            Handle::Step(task) => self.step(task),
-            Handle::Call(call) => self.call(call),
-        }
+        let core = match next {
+            Handle::Step(task) => self.step(task, core),
+            Handle::Call(call) => self.call(call, core),
+        };
         if let Some(watchdog) = &self.watchdog {
             watchdog.end();
         }
-        self.end_turn(watch)?;
+        self.end_turn(core, watch)?;
         Ok(true)
     }
 
     /// The limits, the token's checks, the invariants.
-    pub(super) fn end_turn(&self, watch: Option<SlowWatch>) -> Result<(), Stuck> {
-        let mut guard = self.core.borrow_mut();
+    #[inline]
+    pub(super) fn end_turn(
+        &self,
+        mut guard: RefMut<'_, Core>,
+        watch: Option<SlowWatch>,
+    ) -> Result<(), Stuck> {
         let core = &mut *guard;
         let (digest, steps) = (core.recorder.digest, core.recorder.steps());
         core.recorder.checks.add(digest);
         if cfg!(debug_assertions) {
             core.kernel.check(steps);
         }
-        if let Some(expect) = &mut core.expect {
-            expect.stepped(steps, digest);
-            if let Some(divergence) = expect.diverged.clone() {
-                return Err(Stuck::Diverged(Arc::new(divergence)));
-            }
+        let limits = &core.settings.limits;
+        let over = core.recorder.instant_steps > limits.instant_steps || steps > limits.steps;
+        if over || core.expect.is_some() {
+            core.hold_against(steps)?;
         }
-        let limits = core.settings.limits;
-        if core.recorder.instant_steps > limits.instant_steps {
-            let most = limits.instant_steps;
-            return Err(Stuck::Livelock(most, "steps of one instant"));
-        }
-        if steps > limits.steps {
-            return Err(Stuck::StepCap(limits.steps));
-        }
-        let wakers = core.done_wakers();
-        let now = core.kernel.now();
-        drop(guard);
-        wakers.into_iter().for_each(Waker::wake);
-        if let Some(watch) = watch {
-            watch.slow(now).into_iter().for_each(|context| self.report(&context));
+        if core.kernel.has_observed() || watch.is_some() {
+            let (wakers, now) = (core.done_wakers(), core.kernel.now());
+            drop(guard);
+            wakers.into_iter().for_each(Waker::wake);
+            let told = watch.into_iter().flat_map(|watch| watch.slow(now));
+            told.for_each(|context| self.report(&context));
         }
         if self.interrupted.take() {
             return Err(Stuck::Interrupted);
@@ -270,10 +252,6 @@ impl Shell {
 
     // --- what the low-level API needs
 
-    pub(crate) fn put_body(&self, task: TaskId, body: Body) {
-        self.bodies.borrow_mut().put(task.index(), body);
-    }
-
     pub(crate) fn put_closure(&self, call: CallId, closure: Closure) {
         self.closures.borrow_mut().put(call.index(), closure);
     }
@@ -282,11 +260,6 @@ impl Shell {
     pub(crate) fn drop_closure(&self, call: CallId) {
         let closure = self.closures.borrow_mut().take(call.index());
         drop(closure);
-    }
-
-    /// Is `waker` the one that the current poll was given?
-    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.polling.borrow().as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
     /// Asks whether a cancellation is injected into the task. It becomes a callback, which
@@ -354,20 +327,27 @@ impl Shell {
         for _ in 0..DROP_ROUNDS {
             let live = self.core.borrow().kernel.live_tasks();
             for task in live {
-                let body = self.bodies.borrow_mut().take(task.index());
-                let Some(body) = body else { continue };
-                self.core.borrow_mut().note(Kind::Drop, Thing::Task(task), 0);
+                let body = {
+                    let mut core = self.core.borrow_mut();
+                    let info = core.tasks.get_mut(task.index()).expect("a live task is known");
+                    let body = info.body.take();
+                    if body.is_some() {
+                        core.note(Kind::Drop, Thing::Task(task), 0);
+                    }
+                    body
+                };
                 self.drop_caught(task, body);
             }
             let closures = self.closures.borrow_mut().take_all();
             for closure in closures {
                 self.drop_safely("a callback that never ran", closure);
             }
-            if self.bodies.borrow().is_empty() && self.closures.borrow().is_empty() {
+            if self.core.borrow().is_dropped() && self.closures.borrow().is_empty() {
                 break;
             }
         }
-        if Arc::strong_count(&self.inbox.borrow()) > 1 {
+        let idle_wakers = self.core.borrow().free_wakers.len();
+        if Arc::strong_count(&self.inbox.borrow()) > 1 + idle_wakers {
             let unread = self.inbox.borrow().close();
             unread.into_iter().for_each(|mail| self.drop_safely("a threadsafe call", mail));
         }
@@ -393,10 +373,10 @@ impl Shell {
         debug_assert!(self.panics.borrow().is_empty(), "the last run is finished");
         if self.inbox.borrow().is_closed() {
             self.inbox.replace(Arc::new(Inbox::new()));
+            self.core.borrow_mut().free_wakers.clear();
         }
         self.interrupted.set(false);
         self.serial.set(next_serial());
-        self.scopes.take();
         let garbage = self.core.borrow_mut().reset();
         self.drop_safely("a variable", garbage);
         true

@@ -2,25 +2,24 @@
 
 use std::{
     any::Any,
-    cell::Cell,
+    cell::{Cell, RefMut},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
     task::{Context as PollContext, Poll, Waker},
 };
 
+use futures_task::waker_ref;
+
 use super::{
     core::Core,
-    inbox::Inbox,
-    names::TaskInfo,
     record::Thing,
     report::{ExceptionContext, Panic},
     shell::{Body, Shell},
-    threadsafe::Mail,
-    waker::{TaskWaker, Wake},
+    waker::TaskWaker,
 };
 use crate::{
-    kernel::{Action, CallId, End, Exit, FutureId, Message, TaskId},
+    kernel::{Action, CallId, End, FutureId, Message, TaskId},
     trace::Kind,
 };
 
@@ -29,90 +28,82 @@ pub(super) enum Start {
     /// These wakers stand between the task and its awaits. They are woken while the task still
     /// counts as queued, so that they do not queue it twice.
     WakeFirst(Vec<Waker>),
-    /// Its future is polled with this waker.
-    Poll(Waker),
+    /// Its future is polled.
+    Poll(Body),
     /// Its future is dropped.
-    Drop(Message),
+    Drop(Option<Body>, Message),
     /// It has ended.
     Late,
 }
 
-/// What the step of a task leaves to do.
-pub(super) struct Settled {
-    /// What is left of a task that nobody holds, for the caller to drop.
-    garbage: Option<Box<TaskInfo>>,
-    /// It waits, and a cancellation may be injected.
-    may_doom: bool,
-}
-
-impl Settled {
-    pub(super) fn new(garbage: Option<Box<TaskInfo>>, may_doom: bool) -> Settled {
-        Settled { garbage, may_doom }
-    }
-}
-
 impl Shell {
-    /// Runs the step of a task: poll, then settle.
-    pub(super) fn step(&self, task: TaskId) {
-        let mut started = self.core.borrow_mut().begin_step(task, &self.inbox.borrow());
+    /// Runs the step of a task, which the core goes on from: poll, then settle.
+    #[inline]
+    pub(super) fn step<'a>(&'a self, task: TaskId, mut core: RefMut<'a, Core>) -> RefMut<'a, Core> {
+        let mut started = core.begin_step(task);
         while let Start::WakeFirst(wakers) = started {
+            drop(core);
             wakers.into_iter().for_each(Waker::wake);
-            started = self.core.borrow_mut().begin_step(task, &self.inbox.borrow());
+            core = self.core.borrow_mut();
+            started = core.begin_step(task);
         }
-        let (exit, waker) = match started {
-            Start::WakeFirst(_) | Start::Late => return,
-            Start::Poll(waker) => self.poll(task, waker),
-            Start::Drop(message) => {
-                self.drop_body(task);
-                (Exit::Ended(End::Cancelled(message)), None)
+        match started {
+            Start::WakeFirst(_) | Start::Late => core,
+            Start::Poll(body) => {
+                let waker = core.take_waker(task, &self.inbox);
+                drop(core);
+                self.poll(task, body, waker)
             }
-        };
-        let Settled { garbage, may_doom } = self.core.borrow_mut().end_step(task, exit, waker);
-        self.drop_safely("a task's value", garbage);
-        if may_doom {
-            self.choose_doom(task);
+            Start::Drop(body, message) => {
+                drop(core);
+                self.drop_caught(task, body);
+                self.ended(task, End::Cancelled(message), None)
+            }
         }
     }
 
-    /// Polls a task's future once. A panic is the task's. Gives the waker back for the next poll.
-    fn poll(&self, task: TaskId, waker: Waker) -> (Exit, Option<Waker>) {
-        let mut body =
-            self.bodies.borrow_mut().take(task.index()).expect("a live task has a future");
-        let previous = self.polling.replace(Some(waker));
-        debug_assert!(previous.is_none(), "polls do not nest");
+    /// Polls a task's future once. A panic is the task's.
+    #[inline]
+    fn poll(&self, task: TaskId, mut body: Body, waker: Arc<TaskWaker>) -> RefMut<'_, Core> {
         let polled = {
-            let lent = self.polling.borrow();
-            let mut context = PollContext::from_waker(lent.as_ref().expect("just set"));
+            let lent = waker_ref(&waker);
+            let mut context = PollContext::from_waker(&lent);
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut context)))
         };
-        let waker = self.polling.take();
-        let exit = match polled {
-            Ok(Poll::Pending) => {
-                self.bodies.borrow_mut().put(task.index(), body);
-                Exit::Pending
+        if let Ok(Poll::Pending) = polled {
+            let mut core = self.core.borrow_mut();
+            if core.end_wait(task, body, waker) {
+                drop(core);
+                self.choose_doom(task);
+                core = self.core.borrow_mut();
             }
-            Ok(Poll::Ready(end)) => {
-                self.drop_caught(task, body);
-                Exit::Ended(end)
-            }
+            return core;
+        }
+        self.drop_caught(task, Some(body));
+        let end = match polled {
+            Ok(Poll::Ready(end)) => end,
+            Ok(Poll::Pending) => unreachable!("it waits"),
             Err(payload) => {
-                self.drop_caught(task, body);
                 self.panicked(task, &*payload);
-                Exit::Ended(End::Failed)
+                End::Failed
             }
         };
-        (exit, waker)
+        self.ended(task, end, Some(waker))
     }
 
-    fn drop_body(&self, task: TaskId) {
-        let body = self.bodies.borrow_mut().take(task.index());
-        if let Some(body) = body {
-            self.drop_caught(task, body);
+    fn ended(&self, task: TaskId, end: End, waker: Option<Arc<TaskWaker>>) -> RefMut<'_, Core> {
+        let mut core = self.core.borrow_mut();
+        let garbage = core.end_task(task, end, waker);
+        if garbage.is_some() {
+            drop(core);
+            self.drop_safely("a task's value", garbage);
+            core = self.core.borrow_mut();
         }
+        core
     }
 
     /// Drops a task's future. A panic in a destructor is the task's too.
-    pub(super) fn drop_caught(&self, task: TaskId, body: Body) {
+    pub(super) fn drop_caught(&self, task: TaskId, body: Option<Body>) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
             self.panicked(task, &*payload);
         }
@@ -149,8 +140,13 @@ impl Shell {
     }
 
     /// Runs a callback.
-    pub(super) fn call(&self, call: CallId) {
-        let action = self.core.borrow_mut().begin_call(call);
+    pub(super) fn call<'a>(
+        &'a self,
+        call: CallId,
+        mut core: RefMut<'a, Core>,
+    ) -> RefMut<'a, Core> {
+        let action = core.begin_call(call);
+        drop(core);
         let closure = self.closures.borrow_mut().take(call.index());
         if action == Some(Action::Closure) {
             let closure = closure.expect("a live callback has a closure");
@@ -162,6 +158,7 @@ impl Shell {
         }
         let garbage = self.core.borrow_mut().end_call();
         self.drop_safely("a callback's variable", garbage);
+        self.core.borrow_mut()
     }
 }
 
@@ -179,28 +176,8 @@ impl Core {
         }
     }
 
-    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &Arc<Inbox<Mail>>) -> Waker {
-        let fresh = self.settings.fresh_wakers;
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        match info.waker.take() {
-            Some(waker) if !fresh => waker,
-            _ => {
-                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
-                let wake = Wake { task, generation: info.waker_generation };
-                let (waker, clones) = TaskWaker::waker(wake, inbox.clone());
-                info.clones = clones;
-                waker
-            }
-        }
-    }
-
-    /// If the task is to be told of a cancellation: the wakers that stand between it and its
-    /// awaits.
+    /// The task is to be told of a cancellation: the wakers that stand between it and its awaits.
     pub(super) fn told_wakers(&mut self, task: TaskId) -> Vec<Waker> {
-        if !self.kernel.must_cancel(task) {
-            return Vec::new();
-        }
         let awaits: Vec<_> = self.kernel.awaits(task).collect();
         awaits.into_iter().flat_map(|future| self.take_wakers(future)).collect()
     }

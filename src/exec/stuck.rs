@@ -11,6 +11,7 @@ use super::{
     core::Core,
     error::Error,
     record::{Divergence, Thing},
+    waker::TaskWaker,
 };
 use crate::kernel::{FutureId, OnCancel, TaskId};
 
@@ -119,8 +120,7 @@ impl Core {
         let mut waits_for: Vec<String> =
             self.kernel.awaits(task).map(|future| self.describe(future)).collect();
         if waits_for.is_empty() {
-            // One is the shell's own.
-            waits_for.push(match info.clones.strong_count().saturating_sub(1) {
+            waits_for.push(match info.waker.as_ref().map_or(0, TaskWaker::clones) {
                 0 => "a foreign future, and nobody has kept its waker".into(),
                 1 => "a foreign future, and whoever keeps its waker does not wake it".into(),
                 kept => format!("a foreign future, and of {kept} kept wakers none wakes it"),

@@ -2,9 +2,14 @@
 //! the inbox.
 
 use std::{
-    sync::{Arc, Weak},
-    task::{Wake as WakeTrait, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    task::Waker,
 };
+
+use futures_task::ArcWake;
 
 use super::{inbox::Inbox, shell::try_with, threadsafe::Mail};
 use crate::kernel::TaskId;
@@ -17,35 +22,60 @@ pub(crate) struct Wake {
 }
 
 /// Holds ids and the inbox, never the run: Send, and harmless after its end.
+///
+/// Its ids change only while nobody but the loop holds it: then nobody reads them either.
 pub(crate) struct TaskWaker {
-    wake: Wake,
+    task: AtomicU64,
+    generation: AtomicU32,
     inbox: Arc<Inbox<Mail>>,
 }
 
 impl TaskWaker {
-    /// A waker, and what tells how many clones of it there are.
-    pub(crate) fn waker(wake: Wake, inbox: Arc<Inbox<Mail>>) -> (Waker, Weak<TaskWaker>) {
-        let waker = Arc::new(TaskWaker { wake, inbox });
-        let clones = Arc::downgrade(&waker);
-        (Waker::from(waker), clones)
+    pub(crate) fn new(wake: Wake, inbox: &Arc<Inbox<Mail>>) -> Arc<TaskWaker> {
+        Arc::new(TaskWaker {
+            task: AtomicU64::new(wake.task.to_bits()),
+            generation: AtomicU32::new(wake.generation),
+            inbox: inbox.clone(),
+        })
+    }
+
+    /// The same allocation for somebody else, if no clone of it is left.
+    pub(crate) fn reuse(self: &Arc<Self>, wake: Wake) -> bool {
+        let is_free = self.clones() == 0;
+        if is_free {
+            self.task.store(wake.task.to_bits(), Ordering::Relaxed);
+            self.generation.store(wake.generation, Ordering::Relaxed);
+        }
+        is_free
+    }
+
+    /// How many clones of it others keep.
+    pub(crate) fn clones(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self) - 1
+    }
+
+    /// Is `waker` this one, or a clone of it?
+    pub(crate) fn is(this: *const TaskWaker, waker: &Waker) -> bool {
+        this.cast() == waker.data()
+    }
+
+    fn whom(&self) -> Wake {
+        let task = TaskId::from_bits(self.task.load(Ordering::Relaxed));
+        Wake { task, generation: self.generation.load(Ordering::Relaxed) }
     }
 }
 
-impl WakeTrait for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let Wake { task, generation } = self.wake;
+impl ArcWake for TaskWaker {
+    fn wake_by_ref(this: &Arc<Self>) {
+        let Wake { task, generation } = this.whom();
         let done = try_with(|shell| {
-            let own = Arc::ptr_eq(&*shell.inbox.borrow(), &self.inbox);
+            let own = Arc::ptr_eq(&*shell.inbox.borrow(), &this.inbox);
             let core = own.then(|| shell.core.try_borrow_mut().ok()).flatten();
             core.map(|mut core| core.wake(task, generation)).is_some()
         });
         if done != Some(true) {
             // After the run nobody is there to be woken.
-            let _ = self.inbox.post(Mail::Wake(self.wake));
+            let _ = this.inbox.post(Mail::Wake(this.whom()));
         }
     }
 }

@@ -98,6 +98,7 @@ impl Kernel {
     }
 
     /// Where the future stands; a future that is gone counts as cancelled.
+    #[inline]
     pub fn state(&self, future: FutureId) -> State {
         self.futures.get(future.0).map_or(State::Cancelled, |future| future.state)
     }
@@ -153,6 +154,12 @@ impl Kernel {
         }
     }
 
+    /// Are there observed futures that are done, and not yet fetched?
+    #[inline]
+    pub fn has_observed(&self) -> bool {
+        !self.observed.is_empty()
+    }
+
     /// The observed futures that are done by now, each once.
     pub fn take_observed(&mut self) -> Vec<FutureId> {
         std::mem::take(&mut self.observed)
@@ -184,6 +191,7 @@ impl Kernel {
         removed
     }
 
+    #[inline]
     pub(super) fn add_callback(&mut self, future: FutureId, callback: Callback) {
         let entry = self.futures.get_mut(future.0).expect("an awaited future exists");
         debug_assert_eq!(entry.state, State::Pending, "callbacks wait for a pending future");
@@ -191,6 +199,7 @@ impl Kernel {
     }
 
     /// Takes one wake-up of `task` back.
+    #[inline]
     pub(super) fn remove_wake(&mut self, future: FutureId, task: TaskId) {
         if let Some(entry) = self.futures.get_mut(future.0) {
             let wake = entry.callbacks.iter().position(|&c| c == Callback::Wake(task));

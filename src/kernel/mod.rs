@@ -79,6 +79,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// Virtual time in ns since the loop's start.
+    #[inline]
     pub fn now(&self) -> u64 {
         self.now
     }
@@ -89,6 +90,7 @@ impl Kernel {
     }
 
     /// How many handles may run now.
+    #[inline]
     pub fn ready_len(&self) -> usize {
         self.ready.len()
     }
@@ -99,6 +101,7 @@ impl Kernel {
     }
 
     /// Have all handles that were ready at the iteration's start run?
+    #[inline]
     pub fn iteration_over(&self) -> bool {
         self.ready.batch_len() == 0
     }
@@ -173,6 +176,7 @@ impl Kernel {
     }
 
     /// Takes the `index`th ready handle out, to be run: `begin_step` or `begin_call` is next.
+    #[inline]
     pub fn take(&mut self, index: usize) -> Handle {
         self.ready.take(index).expect("a choice is among the ready handles")
     }

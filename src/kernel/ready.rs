@@ -1,5 +1,6 @@
 //! The ready handles in FIFO order, any of which may be taken: the first in O(1), the k-th by
-//! counting bits. Takes leave holes; holes are squeezed out when they outnumber the handles.
+//! counting bits. Takes leave holes; holes are squeezed out when they outnumber the handles. As
+//! long as only the first is taken nothing is counted.
 
 use std::hash::{Hash, Hasher};
 
@@ -15,7 +16,7 @@ const GROUP: usize = 64;
 pub(super) struct Ready {
     /// Everything pushed since the last squeeze, in order.
     slots: Vec<Handle>,
-    /// Bit i of word w: is slot 64 w + i still here?
+    /// Bit i of word w: is slot 64 w + i still here? Empty while all slots from `head` on are.
     live: Vec<u64>,
     /// Live slots per group of words.
     groups: Vec<u32>,
@@ -30,6 +31,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -40,6 +42,7 @@ impl Ready {
     }
 
     /// How many of this iteration's batch are left.
+    #[inline]
     pub(super) fn batch_len(&self) -> usize {
         self.batch
     }
@@ -50,12 +53,20 @@ impl Ready {
         self.batch = self.len;
     }
 
+    #[inline]
     pub(super) fn push(&mut self, handle: Handle) {
         if self.slots.len() >= 2 * WORD && self.slots.len() >= 4 * self.len {
             self.squeeze();
         }
-        let slot = self.slots.len();
         self.slots.push(handle);
+        self.len += 1;
+        if !self.live.is_empty() {
+            self.mark(self.slots.len() - 1);
+        }
+    }
+
+    /// Marks a slot, the last one, as live.
+    fn mark(&mut self, slot: usize) {
         let word = slot / WORD;
         if word == self.live.len() {
             self.live.push(0);
@@ -65,7 +76,15 @@ impl Ready {
         }
         self.live[word] |= 1 << (slot % WORD);
         self.groups[word / GROUP] += 1;
-        self.len += 1;
+    }
+
+    /// Starts the map of live slots.
+    #[cold]
+    fn map(&mut self) {
+        let words = self.slots.len().div_ceil(WORD);
+        self.live.resize(words, 0);
+        self.groups.resize(words.div_ceil(GROUP), 0);
+        (self.head..self.slots.len()).for_each(|slot| self.mark(slot));
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Handle> {
@@ -73,14 +92,20 @@ impl Ready {
     }
 
     /// Takes the `index`th handle out.
+    #[inline]
     pub(super) fn take(&mut self, index: usize) -> Option<Handle> {
         if index >= self.len {
             return None;
         }
+        if index > 0 && self.live.is_empty() {
+            self.map();
+        }
         let slot = self.slot_of(index);
         let handle = self.slots[slot];
-        self.live[slot / WORD] &= !(1 << (slot % WORD));
-        self.groups[slot / WORD / GROUP] -= 1;
+        if !self.live.is_empty() {
+            self.live[slot / WORD] &= !(1 << (slot % WORD));
+            self.groups[slot / WORD / GROUP] -= 1;
+        }
         self.len -= 1;
         if slot < self.batch_end {
             self.batch -= 1;
@@ -95,16 +120,25 @@ impl Ready {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Handle> + '_ {
-        let live = |&slot: &usize| self.live[slot / WORD] >> (slot % WORD) & 1 == 1;
+        let live = |&slot: &usize| self.live.is_empty() || self.is_marked(slot);
         (self.head..self.slots.len()).filter(live).map(|slot| self.slots[slot])
     }
 
+    fn is_marked(&self, slot: usize) -> bool {
+        self.live[slot / WORD] >> (slot % WORD) & 1 == 1
+    }
+
     /// The slot of the `index`th live handle.
+    #[inline]
     fn slot_of(&self, index: usize) -> usize {
-        let head = self.head;
-        if index == 0 && self.live[head / WORD] >> (head % WORD) & 1 == 1 {
-            return head;
+        if self.live.is_empty() || index == 0 && self.is_marked(self.head) {
+            return self.head + index;
         }
+        self.counted(index)
+    }
+
+    fn counted(&self, index: usize) -> usize {
+        let head = self.head;
         let mut left = index as u32;
         let mut group = head / WORD / GROUP;
         while self.groups[group] <= left {

@@ -12,8 +12,17 @@ pub(crate) struct Key {
 
 impl Key {
     /// The entry's place, reused after its removal: an index for side tables.
+    #[inline]
     pub(crate) fn index(self) -> usize {
         self.index as usize
+    }
+
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Key {
+        Key { index: bits as u32, generation: (bits >> 32) as u32 }
     }
 }
 
@@ -69,6 +78,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let entry = self.entries.get(key.index())?;
         if entry.generation != key.generation {
@@ -77,6 +87,7 @@ impl<T> Slab<T> {
         entry.value.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.index())?;
         if entry.generation != key.generation {

@@ -9,8 +9,18 @@ pub struct TaskId(pub(super) Key);
 
 impl TaskId {
     /// The task's place in side tables; reused once the task is gone.
+    #[inline]
     pub fn index(self) -> usize {
         self.0.index()
+    }
+
+    /// The id as a number.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0.to_bits()
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> TaskId {
+        TaskId(Key::from_bits(bits))
     }
 }
 
@@ -151,11 +161,13 @@ impl Kernel {
     }
 
     /// The task as a future.
+    #[inline]
     pub fn future_of(&self, task: TaskId) -> Option<FutureId> {
         self.tasks.get(task.0).map(|task| task.future)
     }
 
     /// Is the task gone or done?
+    #[inline]
     pub fn has_ended(&self, task: TaskId) -> bool {
         self.tasks.get(task.0).is_none_or(|task| task.ended)
     }
@@ -169,11 +181,13 @@ impl Kernel {
     }
 
     /// Will the next step be told of a cancellation?
+    #[inline]
     pub fn must_cancel(&self, task: TaskId) -> bool {
         self.tasks.get(task.0).is_some_and(|task| task.must_cancel.is_some())
     }
 
     /// Does the task wait for nothing that the kernel knows of? Only a waker can go on with it.
+    #[inline]
     pub fn is_parked_elsewhere(&self, task: TaskId) -> bool {
         self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
     }
@@ -197,6 +211,7 @@ impl Kernel {
 
     /// The task may step again: its future is done, or a waker says so. A task is queued once,
     /// however often it is woken. Says whether it was not queued before.
+    #[inline]
     pub fn wake(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
@@ -210,6 +225,7 @@ impl Kernel {
     }
 
     /// Starts the step of a task that was taken from the ready handles.
+    #[inline]
     pub fn begin_step(&mut self, task: TaskId) -> Entry {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return Entry::Ended;
@@ -221,6 +237,9 @@ impl Kernel {
         let first = entry.step == 0;
         entry.step += 1;
         entry.running = true;
+        if !entry.aborted && entry.must_cancel.is_none() {
+            return Entry::Poll;
+        }
         entry.told = entry.must_cancel.take();
         if entry.aborted {
             return Entry::Drop(entry.told.take().flatten());
@@ -232,13 +251,20 @@ impl Kernel {
     }
 
     /// Ends the step. A task that ended settles as a future.
+    #[inline]
     pub fn end_step(&mut self, task: TaskId, exit: Exit) {
         let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
         entry.running = false;
         let quiet = !entry.aborted && entry.told.is_none() && entry.must_cancel.is_none();
-        if quiet && exit == Exit::Pending {
+        if quiet && matches!(exit, Exit::Pending) {
             return;
         }
+        self.end_told_step(task, exit);
+    }
+
+    /// The end of a step that ends the task, or in which it was told of something.
+    fn end_told_step(&mut self, task: TaskId, exit: Exit) {
+        let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
         let told = entry.told.take().filter(|_| !entry.told_taken);
         entry.told_taken = false;
         let asked = entry.must_cancel.take().or(told);
@@ -276,17 +302,18 @@ impl Kernel {
 
     /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
     /// at first. A done future is answered at once; a pending one is registered.
+    #[inline]
     pub fn poll_await(
         &mut self,
         task: TaskId,
         on: Option<FutureId>,
         since: &mut Option<u32>,
     ) -> Answer {
-        let state = on.map(|future| self.state(future));
+        let state = on.map_or(State::Pending, |future| self.state(future));
         let entry = self.tasks.get_mut(task.0).expect("a polling task exists");
         let step = entry.step;
         let Some(registered) = *since else {
-            if !matches!(state, None | Some(State::Pending)) {
+            if state != State::Pending {
                 return Answer::Done;
             }
             *since = Some(step);
@@ -299,33 +326,35 @@ impl Kernel {
             }
             return Answer::Pending;
         };
-        if registered < step
-            && let Some(message) = entry.told.clone()
-        {
+        if registered < step && entry.told.is_some() {
             entry.told_taken = true;
             // The future's own cancellation goes first: it carries its own message.
-            if state != Some(State::Cancelled) {
-                return Answer::Told(message);
+            if state != State::Cancelled {
+                return entry.told.clone().map_or(Answer::Done, Answer::Told);
             }
         }
-        match state {
-            Some(State::Pending) => Answer::Pending,
-            None if registered == step => Answer::Pending,
+        match (state, on) {
+            (State::Pending, Some(_)) => Answer::Pending,
+            (_, None) if registered == step => Answer::Pending,
             _ => Answer::Done,
         }
     }
 
     /// An await is answered, or dropped, perhaps by somebody else. A parked request that it was
     /// to deliver is told at the next step.
+    #[inline]
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return;
         };
         let gone = Await { on, since };
-        let Some(at) = entry.awaits.iter().position(|&a| a == gone) else {
+        if entry.awaits[..] == [gone] {
+            entry.awaits.clear();
+        } else if let Some(at) = entry.awaits.iter().position(|&a| a == gone) {
+            entry.awaits.remove(at);
+        } else {
             return;
-        };
-        entry.awaits.remove(at);
+        }
         let is_asked = entry.must_cancel.is_some() && !entry.running;
         if let Some(future) = on {
             self.remove_wake(future, task);

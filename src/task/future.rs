@@ -15,7 +15,7 @@ use crate::{
         Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait, current_task,
         raw::RawFuture, running,
     },
-    kernel::{self, CallId, OnCancel},
+    kernel::{self, CallId, FutureId, OnCancel},
 };
 
 /// Where a future stands, with what it holds.
@@ -208,7 +208,7 @@ impl<T, E> Drop for Slot<T, E> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Future<T, E = Error> {
     /// Dropped before what it waits for.
-    wait: Option<Wait>,
+    wait: Option<Wait<Option<FutureId>>>,
     pub(crate) slot: Rc<Slot<T, E>>,
 }
 
@@ -398,8 +398,8 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
         }
         let own_task = raw.task().is_some() && current_task().map(TaskRef::id) == raw.task();
         let wait = this.wait.get_or_insert_with(|| match own_task {
-            true => Wait::for_turn(),
-            false => Wait::on(raw.id()),
+            true => Wait::on(None),
+            false => Wait::on(Some(raw.id())),
         });
         let Poll::Ready(waited) = wait.poll(context) else {
             this.slot.awaited.set(true);

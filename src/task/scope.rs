@@ -34,7 +34,7 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shell.scopes.borrow_mut().close(self.id);
+        self.shell.core.borrow_mut().scopes.close(self.id);
     }
 }
 
@@ -43,7 +43,7 @@ struct Inside<'a>(&'a Shell);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.0.scopes.borrow_mut().pop();
+        self.0.core.borrow_mut().scopes.pop();
     }
 }
 
@@ -77,14 +77,14 @@ impl<F: Future> Future for Scope<F> {
             let Some(shell) = try_with(Rc::clone) else {
                 return Poll::Ready(Err(Error::NoRunningLoop));
             };
-            let (id, outer) = shell.scopes.borrow_mut().open();
+            let (id, outer) = shell.core.borrow_mut().scopes.open();
             if let Some(known_as) = &this.known_as {
                 known_as.set(Some((id, outer)));
             }
             this.place = Some(Place { shell, id });
             return self.poll(context);
         };
-        place.shell.scopes.borrow_mut().push(place.id);
+        place.shell.core.borrow_mut().scopes.push(place.id);
         let inside = Inside(&place.shell);
         let inner = this.inner.as_mut().expect("not polled after its end");
         let polled = inner.as_mut().poll(context);
@@ -95,7 +95,7 @@ impl<F: Future> Future for Scope<F> {
                 Poll::Ready(Ok(value))
             }
             Poll::Pending => {
-                let hears = place.shell.scopes.borrow().hears(place.id);
+                let hears = place.shell.core.borrow().scopes.hears(place.id);
                 if hears {
                     this.own = None;
                 } else if this.own.is_none() {

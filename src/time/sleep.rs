@@ -8,7 +8,7 @@ use std::{
 
 use super::{Instant, now};
 use crate::{
-    exec::{Error, Handle, Thing, Wait, running, try_with},
+    exec::{Error, Handle, NextTurn, Thing, Wait, running, try_with},
     kernel::{Action, CallId, FutureId, OnCancel, State},
     trace::Kind,
 };
@@ -31,7 +31,7 @@ enum Length {
 enum Progress {
     New,
     /// Zero or less: one turn.
-    Turn(Wait),
+    Turn(Wait<NextTurn>),
     Armed(Armed),
 }
 
@@ -102,7 +102,7 @@ pub fn yield_now() -> Sleep {
 impl Sleep {
     fn start(&mut self) {
         if matches!(self.length, Length::For(Duration::ZERO)) {
-            self.state = Progress::Turn(Wait::for_turn());
+            self.state = Progress::Turn(Wait::on(NextTurn));
             return;
         }
         let deadline = match self.length {
@@ -110,7 +110,7 @@ impl Sleep {
             Length::Until(deadline) => deadline,
         };
         self.state = match deadline > now() {
-            false => Progress::Turn(Wait::for_turn()),
+            false => Progress::Turn(Wait::on(NextTurn)),
             true => Armed::new(deadline).map_or(Progress::New, Progress::Armed),
         };
     }

@@ -11,6 +11,7 @@ const PHI: u64 = 0x9E37_79B9_7F4A_7C15;
 const STIR: u64 = 0xBF58_476D_1CE4_E5B9;
 
 /// Folds a word into a key: both halves of the 128-bit product, so that each bit reaches all.
+#[inline]
 pub(crate) fn mix(key: u64, word: u64) -> u64 {
     let product = u128::from(key ^ PHI) * u128::from(word ^ STIR | 1);
     (product as u64) ^ ((product >> 64) as u64) ^ key.rotate_left(29).wrapping_add(word)
@@ -34,6 +35,7 @@ pub struct Digest {
 }
 
 impl Digest {
+    #[inline]
     pub(crate) fn add(&mut self, kind: Kind, actor: u64, object: u64, value: u64) {
         self.low = mix(self.low ^ actor, object.wrapping_add(kind as u64));
         self.high = mix(self.high.wrapping_add(self.low), value ^ kind as u64);

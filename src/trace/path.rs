@@ -41,6 +41,7 @@ impl Path {
     }
 
     /// 64 bits that stand for the path in digests.
+    #[inline]
     pub(crate) fn key(&self) -> u64 {
         self.0.as_ref().map_or(ROOT, |node| node.key)
     }

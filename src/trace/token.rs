@@ -128,6 +128,7 @@ impl Checks {
     }
 
     /// A step has ended with this digest.
+    #[inline]
     pub(crate) fn add(&mut self, digest: Digest) {
         self.steps += 1;
         if self.steps & (self.stride() - 1) != 0 {
