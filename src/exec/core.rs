@@ -7,10 +7,10 @@ use super::{
     Machine,
     config::Config,
     inbox::Inbox,
-    names::{Context, Made, ObjectInfo, Table, TaskInfo},
+    names::{CallInfo, Context, FutureInfo, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
     scopes::Scopes,
-    shell::Body,
+    shell::{Body, Closure},
     step::Start,
     stuck::Stuck,
     threadsafe::Mail,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     kernel::{Action, CallId, End, Entry, Exit, FutureId, Handle, OnCancel, State, TaskId},
     sched::{ChoiceKind, Menu, Scheduler},
-    trace::{Kind, Mark, Path, Pick, Settings},
+    trace::{Kind, Mark, Parent, Path, Pick, Settings},
 };
 
 /// Who acts: the handle that runs, or the program around the run.
@@ -31,22 +31,23 @@ pub(crate) struct Actor {
     pub(crate) task: Option<TaskId>,
     /// Its path's key.
     key: u64,
-    /// Its path, if it is no task's.
+    /// Its path, if it is no task's; and as a parent, once it is one.
     path: Path,
+    parent: Option<Parent>,
     label: Option<Arc<str>>,
     made: Made,
 }
 
 /// `c0`: no callback has that number, and it is not main's, which is the root.
 fn outside_path() -> Path {
-    Path::default().child(Mark::Call, 0)
+    Parent::default().child(Mark::Call, 0)
 }
 
 pub(crate) struct Core {
     pub(crate) kernel: Machine,
     pub(crate) tasks: Table<TaskInfo>,
-    pub(crate) futures: Table<ObjectInfo>,
-    pub(crate) calls: Table<ObjectInfo>,
+    pub(crate) futures: Table<FutureInfo>,
+    pub(crate) calls: Table<CallInfo>,
     pub(crate) actor: Actor,
     /// The path of the actor outside all handles, and what it has made.
     outside_path: Path,
@@ -117,7 +118,7 @@ impl Core {
     // --- choices
 
     /// Asks the scheduler. A menu of one is never asked.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn choose(&mut self, kind: ChoiceKind, len: u32) -> u32 {
         if len < 2 {
             return 0;
@@ -167,7 +168,7 @@ impl Core {
     }
 
     /// May the clock advance although something is ready?
-    #[inline]
+    #[inline(always)]
     pub(crate) fn choose_slip(&mut self) {
         if self.slips_left > 0 {
             self.ask_slip();
@@ -186,7 +187,7 @@ impl Core {
     // --- the record
 
     /// The current actor did something.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
         let object = self.key_of(thing);
         self.recorder.digest.add(kind, self.actor.key, object, value);
@@ -215,14 +216,15 @@ impl Core {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn key_of(&self, thing: Thing<'_>) -> u64 {
-        let object = |info: Option<&ObjectInfo>| info.map_or(0, |info| info.key);
         match thing {
             Thing::None => 0,
             Thing::Task(task) => self.tasks.get(task.index()).map_or(0, |info| info.path.key()),
-            Thing::Future(future) => object(self.futures.get(future.index())),
-            Thing::Call(call) => object(self.calls.get(call.index())),
+            Thing::Future(future) => {
+                self.futures.get(future.index()).map_or(0, |info| info.object.key)
+            }
+            Thing::Call(call) => self.calls.get(call.index()).map_or(0, |info| info.object.key),
             Thing::Text(text) => crate::trace::mix_bytes(0, text.as_bytes()),
         }
     }
@@ -234,9 +236,9 @@ impl Core {
             Thing::Task(task) => self.tasks.get(task.index()).map(TaskInfo::label),
             Thing::Future(future) => match self.kernel.on_cancel(future) {
                 Some(&OnCancel::Task(task)) => self.label_of(Thing::Task(task)),
-                _ => self.futures.get(future.index()).map(ObjectInfo::label),
+                _ => self.futures.get(future.index()).map(|info| info.object.label()),
             },
-            Thing::Call(call) => self.calls.get(call.index()).map(ObjectInfo::label),
+            Thing::Call(call) => self.calls.get(call.index()).map(|info| info.object.label()),
             Thing::Text(text) => Some(text.into()),
         }
     }
@@ -251,11 +253,16 @@ impl Core {
         self.actor.label.clone().expect("just set")
     }
 
-    fn actor_path(&self) -> &Path {
-        match self.actor.task {
-            Some(task) => &self.tasks.get(task.index()).expect("an acting task is known").path,
-            None => &self.actor.path,
-        }
+    /// The actor as a parent of what it makes.
+    fn actor_as_parent(&mut self) -> &Parent {
+        let (path, parent) = match self.actor.task {
+            Some(task) => {
+                let info = self.tasks.get_mut(task.index()).expect("an acting task is known");
+                (&info.path, &mut info.parent)
+            }
+            None => (&self.actor.path, &mut self.actor.parent),
+        };
+        parent.get_or_insert_with(|| path.to_parent())
     }
 
     // --- making things
@@ -271,11 +278,13 @@ impl Core {
             Path::default()
         } else {
             self.actor.made.tasks += 1;
-            self.actor_path().child(Mark::Task, self.actor.made.tasks)
+            let ordinal = self.actor.made.tasks;
+            self.actor_as_parent().child(Mark::Task, ordinal)
         };
         let task = self.kernel.spawn();
         let info = TaskInfo {
             path,
+            parent: None,
             name,
             spawned_at,
             made: Made::default(),
@@ -291,30 +300,39 @@ impl Core {
         };
         self.tasks.put(task.index(), info);
         let future = self.kernel.future_of(task).expect("a new task is a future");
-        let info = self.new_object("task");
+        let info = self.new_future_info("task");
         self.futures.put(future.index(), info);
         self.note(Kind::Spawn, Thing::Task(task), 0);
         task
     }
 
     /// Names an object that the current actor makes.
-    pub(crate) fn new_object(&mut self, what: &'static str) -> ObjectInfo {
+    fn new_object(&mut self, what: &'static str) -> ObjectInfo {
         self.actor.made.objects += 1;
-        ObjectInfo::new(what, self.actor_path().clone(), self.actor.made.objects)
+        let ordinal = self.actor.made.objects;
+        ObjectInfo::new(what, self.actor_as_parent().clone(), ordinal)
+    }
+
+    fn new_future_info(&mut self, what: &'static str) -> FutureInfo {
+        FutureInfo { object: self.new_object(what), holder: None, wakers: Vec::new() }
     }
 
     pub(crate) fn new_future(&mut self, what: &'static str, on_cancel: OnCancel) -> FutureId {
         let future = self.kernel.future_new(on_cancel);
-        let info = self.new_object(what);
+        let info = self.new_future_info(what);
         self.futures.put(future.index(), info);
         future
     }
 
     /// Names a callback and gives it a copy of the current context.
-    pub(crate) fn name_call(&mut self, call: CallId, what: &'static str) {
-        let mut info = self.new_object(what);
-        info.context = self.context().clone();
-        self.calls.put(call.index(), info);
+    pub(crate) fn name_call(
+        &mut self,
+        call: CallId,
+        what: &'static str,
+        closure: Option<Closure>,
+    ) {
+        let (object, context) = (self.new_object(what), self.context().clone());
+        self.calls.put(call.index(), CallInfo { object, context, closure });
     }
 
     /// The context variables of whoever acts.
@@ -335,7 +353,7 @@ impl Core {
     // --- handles
 
     /// Takes the handle that runs next, unless the iteration is over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_next(&mut self) -> Option<Handle> {
         if self.kernel.iteration_over() {
             return None;
@@ -347,7 +365,7 @@ impl Core {
     }
 
     /// Starts the step of a task: it acts from here on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_step(&mut self, task: TaskId) -> Start {
         if self.kernel.must_cancel(task) {
             let inner = self.told_wakers(task);
@@ -375,7 +393,7 @@ impl Core {
     }
 
     /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_waker(&mut self, task: TaskId, inbox: &RefCell<Arc<Inbox<Mail>>>) -> Arc<TaskWaker> {
         let fresh = self.settings.fresh_wakers;
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
@@ -393,7 +411,7 @@ impl Core {
     }
 
     /// Ends the step of a task that waits. Says whether a cancellation may be injected.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_wait(&mut self, task: TaskId, body: Body, waker: Arc<TaskWaker>) -> bool {
         self.kernel.end_step(task, Exit::Pending);
         if self.kernel.is_parked_elsewhere(task) {
@@ -431,18 +449,18 @@ impl Core {
         if info.detached { self.forget_task(task) } else { None }
     }
 
-    /// Starts a callback: it acts from here on. Gives whether its closure is to run.
-    pub(crate) fn begin_call(&mut self, call: CallId) -> Option<Action> {
+    /// Starts a callback: it acts from here on. Gives its closure, and whether that is to run.
+    pub(crate) fn begin_call(&mut self, call: CallId) -> (Option<Closure>, bool) {
         let info = self.calls.take(call.index()).expect("a ready callback is known");
         self.recorder.begin_step();
-        let path = info.path();
+        let path = info.object.path();
         self.enter(None, path.key(), Made::default());
-        self.actor.path = path;
-        self.actor.label = self.recorder.trace.is_some().then(|| info.label());
+        (self.actor.path, self.actor.parent) = (path, None);
+        self.actor.label = self.recorder.trace.is_some().then(|| info.object.label());
         self.call_context = info.context;
         let action = self.kernel.begin_call(call);
         self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
-        action
+        (info.closure, action == Some(Action::Closure))
     }
 
     /// Ends a callback. Gives its context, for the caller to drop.
@@ -469,7 +487,7 @@ impl Core {
     #[inline]
     fn leave(&mut self) {
         if self.actor.task.is_none() {
-            self.actor.path = self.outside_path.clone();
+            (self.actor.path, self.actor.parent) = (self.outside_path.clone(), None);
         }
         self.actor.inside = false;
         if self.actor.label.is_some() {
@@ -500,9 +518,10 @@ impl Core {
         Ok(())
     }
 
-    /// Is no task's future left?
+    /// Is nothing of the user's left, no task's future and no callback?
     pub(super) fn is_dropped(&self) -> bool {
         self.tasks.iter().all(|info| info.body.is_none())
+            && self.calls.iter().all(|info| info.closure.is_none())
     }
 
     /// Forgets an ended task that nobody holds. Gives what is left, for the caller to drop.

@@ -33,36 +33,24 @@ pub struct Handle {
 impl Handle {
     /// A callback for the next iteration.
     pub(crate) fn soon(shell: &Rc<Shell>, callback: Box<dyn FnOnce()>) -> Handle {
-        let call = {
-            let mut core = shell.core.borrow_mut();
-            let call = core.kernel.call_soon(Action::Closure);
-            core.name_call(call, "call_soon");
-            core.note(Kind::Schedule, Thing::Call(call), 0);
-            call
-        };
-        Handle::of(shell, call, None, callback)
+        let mut core = shell.core.borrow_mut();
+        let call = core.kernel.call_soon(Action::Closure);
+        core.name_call(call, "call_soon", Some(callback));
+        core.note(Kind::Schedule, Thing::Call(call), 0);
+        Handle::of(shell, call, None)
     }
 
     /// A callback for a time, in ns.
     pub(crate) fn at(shell: &Rc<Shell>, deadline: u64, callback: Box<dyn FnOnce()>) -> Handle {
-        let call = {
-            let mut core = shell.core.borrow_mut();
-            let call = core.kernel.arm(deadline, Action::Closure);
-            core.name_call(call, "timer");
-            let length = deadline.saturating_sub(core.kernel.now());
-            core.note(Kind::Arm, Thing::Call(call), length);
-            call
-        };
-        Handle::of(shell, call, Some(deadline), callback)
+        let mut core = shell.core.borrow_mut();
+        let call = core.kernel.arm(deadline, Action::Closure);
+        core.name_call(call, "timer", Some(callback));
+        let length = deadline.saturating_sub(core.kernel.now());
+        core.note(Kind::Arm, Thing::Call(call), length);
+        Handle::of(shell, call, Some(deadline))
     }
 
-    fn of(
-        shell: &Rc<Shell>,
-        call: CallId,
-        deadline: Option<u64>,
-        callback: Box<dyn FnOnce()>,
-    ) -> Handle {
-        shell.put_closure(call, callback);
+    fn of(shell: &Rc<Shell>, call: CallId, deadline: Option<u64>) -> Handle {
         Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
     }
 
@@ -71,7 +59,7 @@ impl Handle {
         if self.cancelled.replace(true) {
             return;
         }
-        let cancelled = {
+        let garbage = {
             let mut core = self.shell.core.borrow_mut();
             let armed = core.kernel.deadline(self.call).is_some();
             let scheduled = core.kernel.is_scheduled(self.call);
@@ -80,12 +68,11 @@ impl Handle {
                 core.kernel.cancel_call(self.call);
             }
             // A timer that is not due is gone; a ready handle stays, as a no-op.
-            let info = armed.then(|| core.calls.take(self.call.index()));
-            scheduled.then_some(info)
+            let info = if armed { core.calls.take(self.call.index()) } else { None };
+            let kept = core.calls.get_mut(self.call.index()).filter(|_| scheduled && !armed);
+            (info, kept.and_then(|info| info.closure.take()))
         };
-        if cancelled.is_some() {
-            self.shell.drop_closure(self.call);
-        }
+        drop(garbage);
     }
 
     /// As `Handle.cancelled()`.

@@ -10,10 +10,14 @@ use std::{
     task::Waker,
 };
 
-use super::{scopes::ScopeId, shell::Body, waker::TaskWaker};
+use super::{
+    scopes::ScopeId,
+    shell::{Body, Closure},
+    waker::TaskWaker,
+};
 use crate::{
     kernel::{FutureId, TaskId},
-    trace::{Mark, Path, mix, mix_bytes},
+    trace::{Mark, Parent, Path, mix, mix_bytes},
 };
 
 /// Where a task's error goes that the task itself cannot return: it panicked.
@@ -30,6 +34,8 @@ pub(crate) struct TaskInfo {
     /// Its future, while it does not run.
     pub(crate) body: Option<Body>,
     pub(crate) path: Path,
+    /// The path as a parent, once it is one.
+    pub(crate) parent: Option<Parent>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// The tasks and the objects it has made.
@@ -72,38 +78,42 @@ pub(crate) struct Scoped {
     pub(crate) told: bool,
 }
 
-/// One future, callback or timer.
-#[derive(Clone, Debug, Default)]
+/// One future, callback or timer: what it is, and who made it.
+#[derive(Debug)]
 pub(crate) struct ObjectInfo {
     /// What it is: "sleep", "Lock::acquire".
     pub(crate) what: &'static str,
-    pub(crate) maker: Path,
+    pub(crate) maker: Parent,
     /// As which of its maker's objects.
     pub(crate) ordinal: u32,
     /// Stands for it in digests.
     pub(crate) key: u64,
+}
+
+/// One future.
+pub(crate) struct FutureInfo {
+    pub(crate) object: ObjectInfo,
     /// Who holds what it waits for, as far as is known.
     pub(crate) holder: Option<Holder>,
-    pub(crate) context: Context,
     /// Wakers of futures between a task and its await of this one (`FuturesUnordered`, `Shared`).
     pub(crate) wakers: Vec<Waker>,
+}
+
+/// One callback or timer.
+pub(crate) struct CallInfo {
+    pub(crate) object: ObjectInfo,
+    pub(crate) context: Context,
+    /// What it does, unless the kernel does it alone.
+    pub(crate) closure: Option<Closure>,
 }
 
 /// Who holds an object that others wait for: the object keeps it up to date.
 pub(crate) type Holder = Rc<Cell<Option<TaskId>>>;
 
 impl ObjectInfo {
-    pub(crate) fn new(what: &'static str, maker: Path, ordinal: u32) -> ObjectInfo {
+    pub(crate) fn new(what: &'static str, maker: Parent, ordinal: u32) -> ObjectInfo {
         let key = mix(mix_bytes(maker.key(), what.as_bytes()), u64::from(ordinal));
-        ObjectInfo {
-            what,
-            maker,
-            ordinal,
-            key,
-            holder: None,
-            context: Context::default(),
-            wakers: Vec::new(),
-        }
+        ObjectInfo { what, maker, ordinal, key }
     }
 
     pub(crate) fn path(&self) -> Path {
@@ -162,8 +172,8 @@ impl<T> Table<T> {
         self.0.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
     }
 
     /// Takes everything out, and keeps the memory.

@@ -236,15 +236,11 @@ impl RawFuture {
 
     /// A task as a future, held by somebody else.
     pub(crate) fn on_task_done(shell: &Shell, task: TaskId, callback: impl FnOnce() + 'static) {
-        let call = {
-            let mut core = shell.core.borrow_mut();
-            let future = core.kernel.future_of(task).expect("a live task is a future");
-            let call = core.kernel.on_done(future);
-            core.name_call(call, "done callback");
-            core.note(Kind::OnDone, Thing::Task(task), 0);
-            call
-        };
-        shell.put_closure(call, Box::new(callback));
+        let mut core = shell.core.borrow_mut();
+        let future = core.kernel.future_of(task).expect("a live task is a future");
+        let call = core.kernel.on_done(future);
+        core.name_call(call, "done callback", Some(Box::new(callback)));
+        core.note(Kind::OnDone, Thing::Task(task), 0);
     }
 
     /// A task as a future; the last handle of it.
@@ -328,14 +324,10 @@ impl RawFuture {
 
     /// Runs `callback` when it is done, through the ready handles; if it is done, soon.
     pub fn on_done(&self, callback: impl FnOnce() + 'static) -> CallId {
-        let call = {
-            let mut core = self.shell.core.borrow_mut();
-            let call = core.kernel.on_done(self.id);
-            core.name_call(call, "done callback");
-            core.note(Kind::OnDone, Thing::Future(self.id), 0);
-            call
-        };
-        self.shell.put_closure(call, Box::new(callback));
+        let mut core = self.shell.core.borrow_mut();
+        let call = core.kernel.on_done(self.id);
+        core.name_call(call, "done callback", Some(Box::new(callback)));
+        core.note(Kind::OnDone, Thing::Future(self.id), 0);
         call
     }
 
@@ -346,9 +338,6 @@ impl RawFuture {
             let removed = core.kernel.remove_on_done(self.id, call);
             removed.then(|| core.calls.take(call.index()))
         };
-        if removed.is_some() {
-            self.shell.drop_closure(call);
-        }
         removed.is_some()
     }
 
@@ -360,7 +349,7 @@ impl RawFuture {
             if !self.shell.is_current() {
                 return Poll::Ready(Err(Error::WrongLoop));
             }
-            match wait.poll(context) {
+            match wait.poll_in(&self.shell, context) {
                 Poll::Ready(Ok(())) if self.state() == State::Cancelled => {
                     Poll::Ready(Err(self.take_cancelled().into()))
                 }
@@ -379,8 +368,8 @@ impl Drop for RawFuture {
             let mut core = self.shell.core.borrow_mut();
             let calls = core.kernel.future_release(self.id);
             let infos: Vec<_> = calls.iter().map(|call| core.calls.take(call.index())).collect();
-            (calls, infos, core.futures.take(self.id.index()))
+            (infos, core.futures.take(self.id.index()))
         };
-        garbage.0.iter().for_each(|&call| self.shell.drop_closure(call));
+        drop(garbage);
     }
 }

@@ -17,7 +17,6 @@ use super::{
     config::Config,
     core::Core,
     inbox::Inbox,
-    names::Table,
     record::Thing,
     report::{ExceptionContext, Panic, RunReport, TaskPanic},
     slow::SlowWatch,
@@ -27,7 +26,7 @@ use super::{
     watchdog::Watchdog,
 };
 use crate::{
-    kernel::{Action, CallId, End, Handle, TaskId, Turn},
+    kernel::{Action, End, Handle, TaskId, Turn},
     sched::Scheduler,
     trace::{Kind, Plan},
 };
@@ -48,8 +47,6 @@ thread_local! {
 
 pub(crate) struct Shell {
     pub(crate) core: RefCell<Core>,
-    /// What the callbacks do.
-    pub(super) closures: RefCell<Table<Closure>>,
     pub(crate) inbox: RefCell<Arc<Inbox<Mail>>>,
     handler: RefCell<Option<Handler>>,
     /// What must hold at rest, in order of registration.
@@ -92,7 +89,6 @@ impl Shell {
     pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Rc<Shell> {
         Rc::new(Shell {
             core: RefCell::new(Core::new(config, scheduler)),
-            closures: RefCell::default(),
             inbox: RefCell::new(Arc::new(Inbox::new())),
             handler: RefCell::new(None),
             at_end: RefCell::default(),
@@ -186,21 +182,17 @@ impl Shell {
                     self.core.borrow_mut().wake(wake.task, wake.generation);
                 }
                 Mail::Call(callback) => {
-                    let call = {
-                        let mut core = self.core.borrow_mut();
-                        let call = core.kernel.call_soon(Action::Closure);
-                        core.name_call(call, "threadsafe call");
-                        core.note(Kind::Schedule, Thing::Call(call), 0);
-                        call
-                    };
-                    self.put_closure(call, callback);
+                    let mut core = self.core.borrow_mut();
+                    let call = core.kernel.call_soon(Action::Closure);
+                    core.name_call(call, "threadsafe call", Some(callback));
+                    core.note(Kind::Schedule, Thing::Call(call), 0);
                 }
             }
         }
     }
 
     /// Runs one handle; false if the iteration is over.
-    #[inline]
+    #[inline(always)]
     fn turn(&self) -> Result<bool, Stuck> {
         let mut core = self.core.borrow_mut();
         let Some(next) = core.take_next() else { return Ok(false) };
@@ -220,7 +212,7 @@ impl Shell {
     }
 
     /// The limits, the token's checks, the invariants.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_turn(
         &self,
         mut guard: RefMut<'_, Core>,
@@ -252,33 +244,20 @@ impl Shell {
 
     // --- what the low-level API needs
 
-    pub(crate) fn put_closure(&self, call: CallId, closure: Closure) {
-        self.closures.borrow_mut().put(call.index(), closure);
-    }
-
-    /// Drops what a cancelled callback would have done.
-    pub(crate) fn drop_closure(&self, call: CallId) {
-        let closure = self.closures.borrow_mut().take(call.index());
-        drop(closure);
-    }
-
     /// Asks whether a cancellation is injected into the task. It becomes a callback, which
     /// competes with what is ready.
     pub(crate) fn choose_doom(&self, task: TaskId) {
-        let (call, doom) = {
-            let mut core = self.core.borrow_mut();
-            let doom = core.choose_doom(task);
-            if doom == 0 {
-                return;
-            }
-            let call = core.kernel.call_soon(Action::Closure);
-            core.name_call(call, if doom == 2 { "injected abort" } else { "injected cancel" });
-            (call, doom)
-        };
+        let mut core = self.core.borrow_mut();
+        let doom = core.choose_doom(task);
+        if doom == 0 {
+            return;
+        }
         let closure = move || {
             try_with(|shell| shell.core.borrow_mut().doom(task, doom));
         };
-        self.put_closure(call, Box::new(closure));
+        let call = core.kernel.call_soon(Action::Closure);
+        let what = if doom == 2 { "injected abort" } else { "injected cancel" };
+        core.name_call(call, what, Some(Box::new(closure)));
     }
 
     pub(crate) fn set_handler(&self, handler: Handler) {
@@ -338,11 +317,14 @@ impl Shell {
                 };
                 self.drop_caught(task, body);
             }
-            let closures = self.closures.borrow_mut().take_all();
+            let closures: Vec<Closure> = {
+                let mut core = self.core.borrow_mut();
+                core.calls.iter_mut().filter_map(|info| info.closure.take()).collect()
+            };
             for closure in closures {
                 self.drop_safely("a callback that never ran", closure);
             }
-            if self.core.borrow().is_dropped() && self.closures.borrow().is_empty() {
+            if self.core.borrow().is_dropped() {
                 break;
             }
         }

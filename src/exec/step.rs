@@ -19,7 +19,7 @@ use super::{
     waker::TaskWaker,
 };
 use crate::{
-    kernel::{Action, CallId, End, FutureId, Message, TaskId},
+    kernel::{CallId, End, FutureId, Message, TaskId},
     trace::Kind,
 };
 
@@ -63,7 +63,7 @@ impl Shell {
     }
 
     /// Polls a task's future once. A panic is the task's.
-    #[inline]
+    #[inline(always)]
     fn poll(&self, task: TaskId, mut body: Body, waker: Arc<TaskWaker>) -> RefMut<'_, Core> {
         let polled = {
             let lent = waker_ref(&waker);
@@ -145,10 +145,9 @@ impl Shell {
         call: CallId,
         mut core: RefMut<'a, Core>,
     ) -> RefMut<'a, Core> {
-        let action = core.begin_call(call);
+        let (closure, is_to_run) = core.begin_call(call);
         drop(core);
-        let closure = self.closures.borrow_mut().take(call.index());
-        if action == Some(Action::Closure) {
+        if is_to_run {
             let closure = closure.expect("a live callback has a closure");
             if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
                 let text = panic_text(&*payload);

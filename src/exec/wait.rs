@@ -79,20 +79,31 @@ impl<T: Target> Wait<T> {
     }
 
     /// `Ok` when what is awaited is done, however it ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let answer = try_with(|shell| self.poll_in(shell, context.waker()));
-        Poll::Ready(match answer {
-            Some(Ok(Answer::Pending)) => return Poll::Pending,
-            Some(Ok(Answer::Done)) => Ok(()),
-            Some(Ok(Answer::Told(message))) => Err(Cancelled::from_message(message).into()),
-            Some(Err(misuse)) => Err(Error::Misuse(misuse)),
-            None => Err(Error::NoRunningLoop),
+        match try_with(|shell| self.poll_in(shell, context)) {
+            Some(polled) => polled,
+            None => Poll::Ready(Err(Error::NoRunningLoop)),
+        }
+    }
+
+    /// As [`poll`](Wait::poll), in the run of this thread.
+    #[inline(always)]
+    pub(crate) fn poll_in(
+        &mut self,
+        shell: &Shell,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        Poll::Ready(match self.ask(shell, context.waker()) {
+            Ok(Answer::Pending) => return Poll::Pending,
+            Ok(Answer::Done) => Ok(()),
+            Ok(Answer::Told(message)) => Err(Cancelled::from_message(message).into()),
+            Err(misuse) => Err(Error::Misuse(misuse)),
         })
     }
 
-    #[inline]
-    fn poll_in(&mut self, shell: &Shell, waker: &Waker) -> Result<Answer, &'static str> {
+    #[inline(always)]
+    fn ask(&mut self, shell: &Shell, waker: &Waker) -> Result<Answer, &'static str> {
         let mut guard = shell.core.borrow_mut();
         let core = &mut *guard;
         let Some(task) = core.actor.task else {
@@ -196,7 +207,7 @@ impl<T: Target> Wait<T> {
     }
 
     /// It is answered, or dropped.
-    #[inline]
+    #[inline(always)]
     fn end_in(&mut self, core: &mut Core) {
         if let Some(at) = self.registered.take() {
             self.end_await(core, at);
@@ -206,7 +217,7 @@ impl<T: Target> Wait<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn end_await(&self, core: &mut Core, at: Registered) {
         core.kernel.end_await(at.task, self.on.future(), at.since);
         if let Some(scoped) = self.scoped(at)

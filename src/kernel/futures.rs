@@ -1,6 +1,8 @@
 //! Futures: a state that is set once, and what is to happen then. asyncio's `Future` without its
 //! value, which the shell keeps.
 
+use smallvec::SmallVec;
+
 use super::{Action, CallId, Kernel, Message, TaskId, calls::Place, slab::Key};
 
 /// Names a future.
@@ -49,7 +51,7 @@ pub(super) enum Callback {
 pub(super) struct Future {
     pub(super) state: State,
     /// invariant: empty once the future is done.
-    pub(super) callbacks: Vec<Callback>,
+    pub(super) callbacks: SmallVec<[Callback; 1]>,
     pub(super) on_cancel: OnCancel,
     /// A cancel has been passed on to at least one child.
     pub(super) cancel_requested: bool,
@@ -73,7 +75,7 @@ impl Kernel {
     pub fn future_new(&mut self, on_cancel: OnCancel) -> FutureId {
         FutureId(self.futures.insert(Future {
             state: State::Pending,
-            callbacks: Vec::new(),
+            callbacks: SmallVec::new(),
             on_cancel,
             cancel_requested: false,
             message: None,
@@ -183,7 +185,7 @@ impl Kernel {
             return false;
         };
         let before = entry.callbacks.len();
-        entry.callbacks.retain(|&callback| callback != Callback::Call(call));
+        entry.callbacks.retain(|callback| *callback != Callback::Call(call));
         let removed = entry.callbacks.len() < before;
         if removed {
             self.calls.remove(call.0);

@@ -1,6 +1,6 @@
 //! The ready handles in FIFO order, any of which may be taken: the first in O(1), the k-th by
 //! counting bits. Takes leave holes; holes are squeezed out when they outnumber the handles. As
-//! long as only the first is taken nothing is counted.
+//! long as only the first is taken, or there are few, nothing is counted: a few are moved instead.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,6 +8,8 @@ use super::Handle;
 
 /// Handles per word of the map of live slots.
 const WORD: usize = 64;
+/// Up to so many handles a take from their middle moves those before it.
+const MOVED_MAX: usize = 128;
 /// Words per counted group: a pick skips 4,096 slots at a time.
 const GROUP: usize = 64;
 
@@ -53,7 +55,7 @@ impl Ready {
         self.batch = self.len;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, handle: Handle) {
         if self.slots.len() >= 2 * WORD && self.slots.len() >= 4 * self.len {
             self.squeeze();
@@ -92,31 +94,52 @@ impl Ready {
     }
 
     /// Takes the `index`th handle out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, index: usize) -> Option<Handle> {
         if index >= self.len {
             return None;
         }
-        if index > 0 && self.live.is_empty() {
+        let is_plain = self.live.is_empty() && (index == 0 || self.len <= MOVED_MAX);
+        let handle = if is_plain { self.take_moving(index) } else { self.take_marked(index) };
+        self.len -= 1;
+        if self.len == 0 {
+            self.clear();
+        }
+        Some(handle)
+    }
+
+    /// Moves those before it up by one. So there is no hole but before the head.
+    #[inline(always)]
+    fn take_moving(&mut self, index: usize) -> Handle {
+        let slot = self.head + index;
+        let handle = self.slots[slot];
+        if index > 0 {
+            self.slots.copy_within(self.head..slot, self.head + 1);
+        }
+        self.head += 1;
+        if slot < self.batch_end {
+            self.batch -= 1;
+        } else if self.batch > 0 {
+            self.batch_end += 1;
+        }
+        handle
+    }
+
+    /// Leaves a hole.
+    fn take_marked(&mut self, index: usize) -> Handle {
+        if self.live.is_empty() {
             self.map();
         }
         let slot = self.slot_of(index);
-        let handle = self.slots[slot];
-        if !self.live.is_empty() {
-            self.live[slot / WORD] &= !(1 << (slot % WORD));
-            self.groups[slot / WORD / GROUP] -= 1;
-        }
-        self.len -= 1;
+        self.live[slot / WORD] &= !(1 << (slot % WORD));
+        self.groups[slot / WORD / GROUP] -= 1;
         if slot < self.batch_end {
             self.batch -= 1;
         }
         if slot == self.head {
             self.head += 1;
         }
-        if self.len == 0 {
-            self.clear();
-        }
-        Some(handle)
+        self.slots[slot]
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Handle> + '_ {

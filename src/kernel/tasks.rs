@@ -1,6 +1,8 @@
 //! Tasks: when they step, what they wait for, and how a cancellation reaches them. asyncio's
 //! `Task.__step`, `cancel` and `uncancel`, for a task that may wait for several things at once.
 
+use smallvec::SmallVec;
+
 use super::{FutureId, Handle, Kernel, Message, OnCancel, State, futures::Callback, slab::Key};
 
 /// Names a task.
@@ -82,7 +84,7 @@ pub(super) struct Task {
     pub(super) aborted: bool,
     /// What its body waits for: registered by a poll of that await, taken back when the await
     /// is answered or dropped.
-    pub(super) awaits: Vec<Await>,
+    pub(super) awaits: SmallVec<[Await; 1]>,
     /// A cancellation that is asked for and not yet delivered.
     /// invariant: a task with one is queued, or running, or waits for a future that refused it
     /// and is about to be done.
@@ -139,7 +141,7 @@ impl Kernel {
             running: false,
             ended: false,
             aborted: false,
-            awaits: Vec::new(),
+            awaits: SmallVec::new(),
             must_cancel: None,
             told: None,
             told_taken: false,
@@ -211,7 +213,7 @@ impl Kernel {
 
     /// The task may step again: its future is done, or a waker says so. A task is queued once,
     /// however often it is woken. Says whether it was not queued before.
-    #[inline]
+    #[inline(always)]
     pub fn wake(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
@@ -225,7 +227,7 @@ impl Kernel {
     }
 
     /// Starts the step of a task that was taken from the ready handles.
-    #[inline]
+    #[inline(always)]
     pub fn begin_step(&mut self, task: TaskId) -> Entry {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return Entry::Ended;
@@ -251,7 +253,7 @@ impl Kernel {
     }
 
     /// Ends the step. A task that ended settles as a future.
-    #[inline]
+    #[inline(always)]
     pub fn end_step(&mut self, task: TaskId, exit: Exit) {
         let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
         entry.running = false;
@@ -302,7 +304,7 @@ impl Kernel {
 
     /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
     /// at first. A done future is answered at once; a pending one is registered.
-    #[inline]
+    #[inline(always)]
     pub fn poll_await(
         &mut self,
         task: TaskId,
@@ -342,13 +344,15 @@ impl Kernel {
 
     /// An await is answered, or dropped, perhaps by somebody else. A parked request that it was
     /// to deliver is told at the next step.
-    #[inline]
+    #[inline(always)]
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return;
         };
         let gone = Await { on, since };
-        if entry.awaits[..] == [gone] {
+        if let [only] = entry.awaits[..]
+            && only == gone
+        {
             entry.awaits.clear();
         } else if let Some(at) = entry.awaits.iter().position(|&a| a == gone) {
             entry.awaits.remove(at);

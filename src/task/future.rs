@@ -12,7 +12,7 @@ use std::{
 use super::Outcome;
 use crate::{
     exec::{
-        Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait, current_task,
+        Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait,
         raw::RawFuture, running,
     },
     kernel::{self, CallId, FutureId, OnCancel},
@@ -396,12 +396,12 @@ impl<T, E: From<Error>> std::future::Future for Future<T, E> {
         if !raw.shell().is_current() {
             return Poll::Ready(Err(Error::WrongLoop.into()));
         }
-        let own_task = raw.task().is_some() && current_task().map(TaskRef::id) == raw.task();
+        let own_task = raw.task().is_some() && raw.shell().core.borrow().actor.task == raw.task();
         let wait = this.wait.get_or_insert_with(|| match own_task {
             true => Wait::on(None),
             false => Wait::on(Some(raw.id())),
         });
-        let Poll::Ready(waited) = wait.poll(context) else {
+        let Poll::Ready(waited) = wait.poll_in(raw.shell(), context) else {
             this.slot.awaited.set(true);
             return Poll::Pending;
         };

@@ -122,7 +122,7 @@ impl Armed {
             let mut core = shell.core.borrow_mut();
             let future = core.new_future("sleep", OnCancel::Itself);
             let timer = core.kernel.arm(deadline.as_nanos(), Action::Resolve(future));
-            core.name_call(timer, "timer");
+            core.name_call(timer, "timer", None);
             let length = deadline.as_nanos() - core.kernel.now();
             core.note(Kind::Arm, Thing::Call(timer), length);
             Armed { wait: Wait::on(future), future, timer, serial: shell.serial.get() }

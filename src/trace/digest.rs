@@ -19,12 +19,14 @@ pub(crate) fn mix(key: u64, word: u64) -> u64 {
 
 /// Folds bytes into a key.
 pub(crate) fn mix_bytes(key: u64, bytes: &[u8]) -> u64 {
-    let words = bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
+    let (words, rest) = bytes.as_chunks();
+    let key = words.iter().fold(mix(key, bytes.len() as u64), |key, word| {
+        mix(key, u64::from_le_bytes(*word))
     });
-    words.fold(mix(key, bytes.len() as u64), mix)
+    match rest {
+        [] => key,
+        rest => mix(key, rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))),
+    }
 }
 
 /// The digest of a run so far.

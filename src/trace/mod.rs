@@ -18,7 +18,7 @@ mod token;
 pub use digest::Digest;
 pub(crate) use digest::{mix, mix_bytes};
 pub use event::{Event, Kind};
-pub(crate) use path::{Mark, Path};
+pub(crate) use path::{Mark, Parent, Path};
 pub use timeline::Timeline;
 pub(crate) use token::Checks;
 pub use token::{Limits, Pick, Plan, Settings, Token, TokenError};

@@ -17,56 +17,78 @@ pub(crate) enum Mark {
     Call,
 }
 
-/// A path from the run down to a task or callback. Clones share their nodes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Path(Option<Rc<Node>>);
-
-#[derive(Debug)]
-struct Node {
-    parent: Path,
-    mark: Mark,
-    ordinal: u32,
+/// A path from the run down to a task or callback.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    parent: Parent,
+    /// The ordinal, and the mark in the last bit. 0 is the root.
+    step: u64,
     key: u64,
 }
 
-impl Path {
+/// A path that others are made from; their number shares it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parent(Option<Rc<Path>>);
+
+impl Default for Path {
+    /// The root.
+    fn default() -> Path {
+        Path { parent: Parent(None), step: 0, key: ROOT }
+    }
+}
+
+impl Parent {
     pub(crate) fn child(&self, mark: Mark, ordinal: u32) -> Path {
-        let key = mix(self.key(), u64::from(ordinal) << 1 | (mark == Mark::Call) as u64);
-        Path(Some(Rc::new(Node { parent: self.clone(), mark, ordinal, key })))
+        let step = u64::from(ordinal) << 1 | (mark == Mark::Call) as u64;
+        Path { parent: self.clone(), step, key: mix(self.key(), step) }
+    }
+
+    /// As [`Path::key`].
+    #[inline]
+    pub(crate) fn key(&self) -> u64 {
+        self.0.as_ref().map_or(ROOT, |path| path.key)
+    }
+}
+
+impl Path {
+    /// The path as somebody's parent.
+    pub(crate) fn to_parent(&self) -> Parent {
+        Parent((!self.is_root()).then(|| Rc::new(self.clone())))
     }
 
     /// Is it main's?
     pub(crate) fn is_root(&self) -> bool {
-        self.0.is_none()
+        self.step == 0
     }
 
     /// 64 bits that stand for the path in digests.
     #[inline]
     pub(crate) fn key(&self) -> u64 {
-        self.0.as_ref().map_or(ROOT, |node| node.key)
+        self.key
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut steps = Vec::new();
-        let mut path = self;
-        while let Some(node) = &path.0 {
-            let call = if node.mark == Mark::Call { "c" } else { "" };
-            steps.push(format!("{call}{}", node.ordinal));
-            path = &node.parent;
+        let mut next = Some(self).filter(|path| !path.is_root());
+        while let Some(path) = next {
+            let call = if path.step & 1 == 1 { "c" } else { "" };
+            steps.push(format!("{call}{}", path.step >> 1));
+            next = path.parent.0.as_deref();
         }
         steps.reverse();
         f.write_str(&steps.join("/"))
     }
 }
 
-impl Drop for Path {
+impl Drop for Parent {
     // A chain of tasks that spawn tasks may be a million long: no recursion.
+    #[inline]
     fn drop(&mut self) {
         let mut next = self.0.take();
-        while let Some(node) = next {
-            next = Rc::into_inner(node).and_then(|mut node| node.parent.0.take());
+        while let Some(path) = next {
+            next = Rc::into_inner(path).and_then(|mut path| path.parent.0.take());
         }
     }
 }
@@ -77,11 +99,12 @@ mod tests {
 
     #[test]
     fn paths_name_children_and_long_ones_drop() {
-        let mut path = Path::default().child(Mark::Task, 2);
-        assert_eq!(path.child(Mark::Call, 1).to_string(), "2/c1");
-        assert_ne!(path.child(Mark::Call, 1).key(), path.child(Mark::Task, 1).key());
+        let mut path = Path::default().to_parent().child(Mark::Task, 2);
+        let parent = path.to_parent();
+        assert_eq!(parent.child(Mark::Call, 1).to_string(), "2/c1");
+        assert_ne!(parent.child(Mark::Call, 1).key(), parent.child(Mark::Task, 1).key());
         for _ in 0..1_000_000 {
-            path = path.child(Mark::Task, 1);
+            path = path.to_parent().child(Mark::Task, 1);
         }
         drop(path);
     }
