@@ -1,0 +1,188 @@
+//! What an operation costs in seedloop and in other runtimes, in one table:
+//! `cargo bench -p seedloop-benches --bench table`. A word after `--` picks cells by criterion's
+//! rules (`poll`, `timer/tokio`).
+
+#[path = "../src/measure.rs"]
+mod measure;
+use seedloop_benches::programs;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
+use measure::Bench;
+use programs::{JOINS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW};
+use seedloop_benches::{
+    executor::{self, Executor},
+    ours::{self, Seedloop},
+    paused_tokio::{self, Tokio},
+    shuttle_runner::{self, Shuttle},
+};
+
+const COLUMNS: [&str; 6] = ["fifo", "random", "tokio", "async-executor", "madsim", "shuttle"];
+const TITLES: [&str; 6] = [
+    "seedloop, asyncio's order",
+    "seedloop, random order",
+    "tokio, paused",
+    "async-executor",
+    "madsim",
+    "shuttle",
+];
+/// The runtimes whose memory is measured.
+const CROWDS: [&str; 3] = ["seedloop", "tokio", "async-executor"];
+const CROWD: usize = 1_000_000;
+/// Says that this process is to measure the memory of one of them.
+const CROWD_OF: &str = "SEEDLOOP_BENCH_CROWD";
+
+fn main() {
+    if let Ok(runtime) = env::var(CROWD_OF) {
+        return crowd(&runtime);
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion");
+    seedloop(&folder);
+    rivals(&folder);
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let whole = arguments == ["--bench"];
+    if whole {
+        madsim(&folder);
+    }
+    println!("\n{}\n", times(&folder));
+    println!("Medians in ns per operation. seedloop keeps its digest and its picks, and records");
+    println!("no events; its tiny runs in random order are those of a Check.\n");
+    if whole {
+        println!("{}\n", memory());
+    }
+}
+
+fn seedloop(folder: &Path) {
+    let mut fifo = Bench::new(folder, "fifo");
+    let mut random = Bench::new(folder, "random");
+    for ((tasks, yields), row) in POLLS.into_iter().zip(POLL_ROWS) {
+        fifo.cell(row, || ours::fifo(programs::tasks::<Seedloop>(tasks, yields)));
+        random.cell(row, || ours::random(programs::tasks::<Seedloop>(tasks, yields)));
+    }
+    fifo.cell(JOINS, || ours::fifo(programs::joins::<Seedloop>()));
+    random.cell(JOINS, || ours::random(programs::joins::<Seedloop>()));
+    fifo.cell(TIMERS, || ours::fifo(programs::timers::<Seedloop>()));
+    random.cell(TIMERS, || ours::random(programs::timers::<Seedloop>()));
+    fifo.cell(PINGS, || ours::fifo(programs::pings::<Seedloop>()));
+    random.cell(PINGS, || ours::random(programs::pings::<Seedloop>()));
+    fifo.cell(TINY, ours::tiny_runs_fifo);
+    random.cell(TINY, ours::tiny_runs_random);
+    fifo.cell(TINY_NEW, || again(TINY_NEW, || ours::fifo(programs::tiny::<Seedloop>())));
+    random.cell(TINY_NEW, || again(TINY_NEW, || ours::random(programs::tiny::<Seedloop>())));
+}
+
+fn again(row: Row, mut turn: impl FnMut()) {
+    (0..row.operations).for_each(|_| turn());
+}
+
+fn rivals(folder: &Path) {
+    let mut tokio = Bench::new(folder, "tokio");
+    let mut executor = Bench::new(folder, "async-executor");
+    let mut shuttle = Bench::new(folder, "shuttle");
+    let runtime = paused_tokio::runtime();
+    for ((tasks, yields), row) in POLLS.into_iter().zip(POLL_ROWS) {
+        tokio.cell(row, || runtime.block_on(programs::tasks::<Tokio>(tasks, yields)));
+        executor.cell(row, || executor::run(programs::tasks::<Executor>(tasks, yields)));
+        shuttle.cell(row, || {
+            shuttle_runner::runs(1, move || programs::tasks::<Shuttle>(tasks, yields));
+        });
+    }
+    tokio.cell(JOINS, || runtime.block_on(programs::joins::<Tokio>()));
+    executor.cell(JOINS, || executor::run(programs::joins::<Executor>()));
+    shuttle.cell(JOINS, || shuttle_runner::runs(1, programs::joins::<Shuttle>));
+    tokio.cell(TIMERS, || runtime.block_on(programs::timers::<Tokio>()));
+    tokio.cell(PINGS, || runtime.block_on(programs::pings::<Tokio>()));
+    executor.cell(PINGS, || executor::run(programs::pings::<Executor>()));
+    shuttle.cell(PINGS, || shuttle_runner::runs(1, programs::pings::<Shuttle>));
+    tokio.cell(TINY, || again(TINY, || runtime.block_on(programs::tiny::<Tokio>())));
+    executor.cell(TINY, || again(TINY, || executor::run(programs::tiny::<Executor>())));
+    shuttle.cell(TINY, || {
+        shuttle_runner::runs(TINY.operations as usize, programs::tiny::<Shuttle>);
+    });
+    tokio.cell(TINY_NEW, || {
+        again(TINY_NEW, || paused_tokio::runtime().block_on(programs::tiny::<Tokio>()));
+    });
+    executor.cell(TINY_NEW, || again(TINY_NEW, || executor::run_new(programs::tiny::<Executor>())));
+    shuttle.cell(TINY_NEW, || {
+        again(TINY_NEW, || shuttle_runner::runs(1, programs::tiny::<Shuttle>));
+    });
+}
+
+/// madsim is built with a flag of its own, so it is measured by a process of its own.
+fn madsim(folder: &Path) {
+    let project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("madsim");
+    let status = Command::new(env!("CARGO"))
+        .args(["run", "--locked", "--release", "--manifest-path"])
+        .arg(project.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(folder.join("../madsim"))
+        .env("RUSTFLAGS", "--cfg madsim")
+        .env("SEEDLOOP_BENCH_FOLDER", folder)
+        .args(["--", "--bench"])
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!("madsim was not measured");
+    }
+}
+
+/// The medians that criterion has written, as far as it has.
+fn times(folder: &Path) -> Table {
+    let mut table = markdown(["ns per operation"].into_iter().chain(TITLES));
+    for row in ROWS {
+        let cells = COLUMNS.map(|column| {
+            median(&folder.join(row.name).join(column)).map_or(String::new(), |turn| {
+                format!("{:.0}", turn / row.operations as f64)
+            })
+        });
+        table.add_row([row.title.to_string()].into_iter().chain(cells));
+    }
+    table
+}
+
+fn markdown<'a>(head: impl Iterator<Item = &'a str>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN).set_header(head);
+    table.column_iter_mut().skip(1).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+fn median(cell: &Path) -> Option<f64> {
+    let text = fs::read_to_string(cell.join("new/estimates.json")).ok()?;
+    let estimates: serde_json::Value = serde_json::from_str(&text).ok()?;
+    estimates["median"]["point_estimate"].as_f64()
+}
+
+/// How much memory a million tasks take, in a process each.
+fn memory() -> Table {
+    let mut table = markdown(["1,000,000 live tasks"].into_iter().chain(CROWDS));
+    let measured = CROWDS.map(|runtime| {
+        let this = env::current_exe().expect("the bench's own file");
+        let output = Command::new(this).env(CROWD_OF, runtime).output();
+        output.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).into())
+    });
+    table.add_row(["MiB".to_string()].into_iter().chain(measured));
+    table
+}
+
+fn crowd(runtime: &str) {
+    let before = peak_mib();
+    let look = move || print!("{:.0}", peak_mib() - before);
+    match runtime {
+        "seedloop" => ours::fifo(programs::crowd::<Seedloop>(CROWD, look)),
+        "tokio" => paused_tokio::runtime().block_on(programs::crowd::<Tokio>(CROWD, look)),
+        _ => executor::run(programs::crowd::<Executor>(CROWD, look)),
+    }
+}
+
+/// The most memory that this process has had, as far as the system says so.
+fn peak_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
+}

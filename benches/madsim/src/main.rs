@@ -1,0 +1,48 @@
+//! Times the programs in madsim. Built with `--cfg madsim`; writes what criterion measures to the
+//! folder that `SEEDLOOP_BENCH_FOLDER` names.
+
+#[path = "../../src/measure.rs"]
+mod measure;
+#[path = "../../src/programs.rs"]
+#[allow(dead_code)]
+mod programs;
+
+use std::{path::Path, time::Duration};
+
+use madsim::{runtime, task, time};
+use programs::{JOINS, PINGS, POLL_ROWS, POLLS, TIMERS, TINY_NEW};
+
+struct Madsim;
+
+impl programs::Runtime for Madsim {
+    fn spawn(
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let task = task::spawn(task);
+        async move { task.await.expect("the task does not fail") }
+    }
+
+    async fn yield_now() {
+        task::yield_now().await;
+    }
+
+    async fn sleep_1_ms() {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn run(program: impl Future<Output = ()>) {
+    runtime::Runtime::with_seed_and_config(0, Default::default()).block_on(program);
+}
+
+fn main() {
+    let folder = std::env::var("SEEDLOOP_BENCH_FOLDER").expect("the folder to write to");
+    let mut bench = measure::Bench::new(Path::new(&folder), "madsim");
+    for ((tasks, yields), row) in POLLS.into_iter().zip(POLL_ROWS) {
+        bench.cell(row, || run(programs::tasks::<Madsim>(tasks, yields)));
+    }
+    bench.cell(JOINS, || run(programs::joins::<Madsim>()));
+    bench.cell(TIMERS, || run(programs::timers::<Madsim>()));
+    bench.cell(PINGS, || run(programs::pings::<Madsim>()));
+    bench.cell(TINY_NEW, || (0..TINY_NEW.operations).for_each(|_| run(programs::tiny::<Madsim>())));
+}
