@@ -96,7 +96,8 @@ impl Drop for SemaphoreGuard {
 /// ```
 /// use seedloop::{BoundedSemaphore, Error};
 /// let semaphore = BoundedSemaphore::new(1);
-/// assert!(matches!(semaphore.release(), Err(Error::InvalidValue(_))));
+/// let Err(Error::InvalidValue(text)) = semaphore.release() else { panic!("nobody has acquired") };
+/// assert!(text.ends_with("release it once per acquire"));
 /// ```
 #[derive(Clone)]
 pub struct BoundedSemaphore {
@@ -124,7 +125,9 @@ impl BoundedSemaphore {
     /// [`Error::InvalidValue`] if all permits are free.
     pub fn release(&self) -> Result<(), Error> {
         if self.semaphore.permits() >= self.bound {
-            return Err(Error::InvalidValue("the semaphore was released more than acquired"));
+            return Err(Error::InvalidValue(
+                "all permits of the semaphore are free: release it once per acquire",
+            ));
         }
         self.semaphore.release();
         Ok(())
