@@ -1,7 +1,7 @@
 //! What happened, as data: one stream of events, its running digest, its text, and the token that
 //! replays it. Pure: no futures, no clocks; nothing here decides.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 mod digest;
 mod event;
@@ -43,6 +43,30 @@ impl Trace {
     /// The events, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// What the program wrote with [`log`](crate::log), in order: the virtual time since the
+    /// loop's start, and the text.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, log, sleep, trace_of};
+    /// let trace = trace_of(async {
+    ///     log("to bed");
+    ///     sleep(Duration::from_secs(8)).await?;
+    ///     log("up");
+    ///     Ok::<(), Error>(())
+    /// });
+    /// let [bed, up] = trace.logs().collect::<Vec<_>>()[..] else { panic!("two lines") };
+    /// assert_eq!((bed.1, up), ("to bed", (Duration::from_secs(8), "up")));
+    /// ```
+    pub fn logs(&self) -> impl Iterator<Item = (Duration, &str)> {
+        let logs = self.events.iter().filter(|event| event.kind == Kind::Log);
+        logs.map(|event| {
+            let text = event.object.as_deref().expect("a log has a text");
+            (Duration::from_nanos(event.time_ns), text)
+        })
     }
 
     /// Some of the events.
