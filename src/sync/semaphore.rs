@@ -8,7 +8,8 @@ use super::{
 };
 use crate::exec::Error;
 
-/// A number of permits. As `asyncio.Semaphore`: fair. Clones are handles of the same semaphore.
+/// A number of permits. As `asyncio.Semaphore` (`locks.py`): fair. Clones are handles of the same
+/// semaphore.
 ///
 /// # Examples
 /// ```
@@ -56,6 +57,14 @@ impl Semaphore {
     }
 
     /// As `release()`: one more permit.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Semaphore;
+    /// let permits = Semaphore::new(1);
+    /// permits.release(); // also one that nobody has acquired
+    /// assert_eq!(permits.permits(), 2);
+    /// ```
     pub fn release(&self) {
         wake(self.0.machine.borrow_mut().release());
     }
@@ -72,11 +81,37 @@ impl Semaphore {
 }
 
 /// Gives the permit back when it is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Semaphore, SemaphoreGuard, run};
+/// run(async {
+///     let pool = Semaphore::new(3);
+///     let held: Vec<SemaphoreGuard> = vec![pool.acquire().await?, pool.acquire().await?];
+///     assert_eq!(pool.permits(), 1);
+///     drop(held);
+///     assert_eq!(pool.permits(), 3);
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[must_use = "the permit is given back when the guard is dropped"]
 pub struct SemaphoreGuard(Option<Semaphore>);
 
 impl SemaphoreGuard {
     /// Keeps the permit until [`Semaphore::release`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Semaphore, run};
+    /// run(async {
+    ///     let permits = Semaphore::new(1);
+    ///     permits.acquire().await?.forget();
+    ///     assert!(permits.locked());
+    ///     permits.release();
+    ///     assert!(!permits.locked());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn forget(mut self) {
         self.0 = None;
     }
@@ -90,7 +125,8 @@ impl Drop for SemaphoreGuard {
     }
 }
 
-/// A semaphore that never has more permits than at first. As `asyncio.BoundedSemaphore`.
+/// A semaphore that never has more permits than at first. As `asyncio.BoundedSemaphore`
+/// (`locks.py`). Clones are handles of the same semaphore.
 ///
 /// # Examples
 /// ```
@@ -111,7 +147,7 @@ impl BoundedSemaphore {
         BoundedSemaphore { semaphore: Semaphore::new(permits), bound: permits }
     }
 
-    /// As [`Semaphore::acquire`].
+    /// As [`Semaphore::acquire`], schedule point and cancel point included.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
@@ -119,7 +155,7 @@ impl BoundedSemaphore {
         self.semaphore.acquire().await
     }
 
-    /// As `release()`.
+    /// As `release()`, for a guard that was forgotten.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if all permits are free.

@@ -27,6 +27,18 @@ pub(crate) fn mix_bytes(key: u64, bytes: &[u8]) -> u64 {
 }
 
 /// The digest of a run so far.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner, log};
+/// let digest = |text: &'static str| {
+///     let mut runner = Runner::new(Config::default());
+///     runner.run(async move { log(text) }).unwrap();
+///     runner.finish().digest
+/// };
+/// assert_eq!(digest("a"), digest("a"));
+/// assert_ne!(digest("a"), digest("b"));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     low: u64,
@@ -40,6 +52,14 @@ impl Digest {
     }
 
     /// The first 32 bits: what a token carries.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner};
+    /// let report = Runner::new(Config::default()).finish();
+    /// let last = format!("-{:08x}", report.digest.short());
+    /// assert!(report.token.to_string().ends_with(&last));
+    /// ```
     pub fn short(self) -> u32 {
         (self.low >> 32) as u32
     }

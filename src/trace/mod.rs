@@ -41,6 +41,13 @@ pub struct Trace {
 
 impl Trace {
     /// The events, in order.
+    ///
+    /// # Examples
+    /// ```
+    /// let trace = seedloop::trace_of(async {});
+    /// let first = &trace.events()[0];
+    /// assert_eq!((first.step, first.to_string()), (0, "outside spawns main".into()));
+    /// ```
     pub fn events(&self) -> &[Event] {
         &self.events
     }
@@ -73,6 +80,13 @@ impl Trace {
     ///
     /// # Panics
     /// If the range is not within them.
+    ///
+    /// # Examples
+    /// ```
+    /// let trace = seedloop::trace_of(async { seedloop::log("hello") });
+    /// let events = trace.part(2..4);
+    /// assert_eq!(events.to_string(), "    0ns main steps\n    0ns main logs hello");
+    /// ```
     pub fn part(&self, range: Range<usize>) -> Trace {
         Trace { events: self.events[range].to_vec() }
     }
@@ -82,6 +96,16 @@ impl Trace {
     }
 
     /// The first event in which two traces differ: its index, and both sides.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{log, trace_of};
+    /// let (ours, theirs) = (trace_of(async { log("a") }), trace_of(async { log("b") }));
+    /// let (_at, our, their) = ours.first_difference(&theirs).unwrap();
+    /// assert_eq!(our.unwrap().to_string(), "main logs a");
+    /// assert_eq!(their.unwrap().to_string(), "main logs b");
+    /// assert_eq!(ours.first_difference(&ours), None);
+    /// ```
     pub fn first_difference<'a>(
         &'a self,
         other: &'a Trace,
