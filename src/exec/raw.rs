@@ -58,6 +58,13 @@ impl TaskRef {
     }
 
     /// The task's name: the one it was given, else its path.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{current_task, run};
+    /// let main = run(async { current_task() }).unwrap().unwrap();
+    /// assert_eq!(main.name(), "a task of another run"); // its run is over
+    /// ```
     pub fn name(self) -> String {
         self.known_name().map_or_else(|| "a task of another run".into(), |name| name.to_string())
     }
@@ -72,6 +79,18 @@ impl TaskRef {
     }
 
     /// As `Task.cancel(msg)`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async { yield_now().await });
+    ///     yield_now().await?;
+    ///     assert!(task.id().cancel_with("enough"));
+    ///     assert_eq!(task.await.unwrap_err().to_string(), "cancelled: enough");
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancel_with(self, message: &str) -> bool {
         self.cancel_message(&Some(message.into()))
     }
@@ -288,6 +307,17 @@ impl RawFuture {
     }
 
     /// Ends it as failed. False if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{kernel::State, raw::RawFuture, run, Error};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(gate.fail() && !gate.resolve());
+    ///     assert_eq!(gate.state(), State::Failed);
+    ///     gate.wait().await // it is done; what failed is for its owner to say
+    /// }).unwrap();
+    /// ```
     pub fn fail(&self) -> bool {
         self.end(State::Failed, Kind::Fail)
     }
@@ -302,6 +332,17 @@ impl RawFuture {
     }
 
     /// Cancels it. False if it is done, or if what it stands for refuses.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, raw::RawFuture, run};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(gate.cancel(Some("closed")));
+    ///     assert_eq!(gate.wait().await.unwrap_err().to_string(), "cancelled: closed");
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancel(&self, message: Option<&str>) -> bool {
         self.cancel_message(&message.map(Arc::from))
     }
@@ -327,6 +368,21 @@ impl RawFuture {
     }
 
     /// Runs `callback` when it is done, through the ready handles; if it is done, soon.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{log, raw::RawFuture, trace_of, yield_now};
+    /// let trace = trace_of(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     gate.on_done(|| log("open"));
+    ///     let other = gate.on_done(|| unreachable!("it is taken back"));
+    ///     assert!(gate.remove_on_done(other));
+    ///     gate.resolve();
+    ///     log("resolved");
+    ///     yield_now().await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["resolved", "open"]));
+    /// ```
     pub fn on_done(&self, callback: impl FnOnce() + 'static) -> CallId {
         let call = {
             let mut core = self.shell.core.borrow_mut();
@@ -354,6 +410,9 @@ impl RawFuture {
 
     /// Waits until it is done: the current task is woken then. The cancellation of the future,
     /// or of the task, is an error. A schedule point if it is pending, and a cancel point.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::WrongLoop`] in another run.
     pub fn wait(&self) -> impl Future<Output = Result<(), Error>> + '_ {
         let mut wait = Wait::on(self.id);
         std::future::poll_fn(move |context| {

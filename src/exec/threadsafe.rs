@@ -62,6 +62,18 @@ impl LoopHandle {
     }
 
     /// Is the loop closed?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let handle = event_loop.handle();
+    /// assert!(!handle.is_closed());
+    /// event_loop.close()?;
+    /// assert!(handle.is_closed());
+    /// assert!(matches!(handle.call_soon_threadsafe(|| {}), Err(Error::LoopClosed)));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }

@@ -9,6 +9,19 @@ use super::{
 
 /// A state in which ids are numbered by the order in which the ready handles, the timers and the
 /// tasks lead to them, and deadlines are relative to now.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, Kernel};
+/// let armed = |now, deadline| {
+///     let mut kernel = Kernel::default();
+///     kernel.busy(now);
+///     kernel.arm(deadline, Action::Closure);
+///     kernel.canonical()
+/// };
+/// assert_eq!(armed(0, 5), armed(100, 105)); // the clock is history
+/// assert_ne!(armed(0, 5), armed(0, 6));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Canonical(Vec<u64>);
 

@@ -20,6 +20,13 @@ impl Kernel {
     }
 
     /// Panics if an invariant is broken.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// kernel.spawn();
+    /// kernel.check_all();
+    /// ```
     pub fn check_all(&self) {
         self.check_ready();
         self.check_timers();

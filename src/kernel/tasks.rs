@@ -4,17 +4,46 @@
 use super::{FutureId, Handle, Kernel, Message, OnCancel, State, futures::Callback, slab::Key};
 
 /// Names a task.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, TaskId};
+/// let mut kernel = Kernel::default();
+/// let tasks: Vec<TaskId> = (0..3).map(|_| kernel.spawn()).collect();
+/// assert_eq!(kernel.live_tasks(), tasks); // in order of creation
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub(super) Key);
 
 impl TaskId {
     /// The task's place in side tables; reused once the task is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let tasks = [kernel.spawn(), kernel.spawn()];
+    /// assert_eq!(tasks.map(|task| task.index()), [0, 1]);
+    /// ```
     pub fn index(self) -> usize {
         self.0.index()
     }
 }
 
 /// What a task does when its step is taken.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Entry, Kernel};
+/// let mut kernel = Kernel::default();
+/// let (task, doomed) = (kernel.spawn(), kernel.spawn());
+/// kernel.cancel_task(doomed, &Some("too late".into()));
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// assert_eq!(kernel.begin_step(task), Entry::Poll);
+/// # kernel.end_step(task, seedloop::kernel::Exit::Pending);
+/// kernel.take(0);
+/// assert_eq!(kernel.begin_step(doomed), Entry::Drop(Some("too late".into()))); // never began
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Poll it.
@@ -27,6 +56,24 @@ pub enum Entry {
 }
 
 /// What the poll of an await finds.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Answer, Exit, Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// kernel.begin_step(task);
+/// let mut since = None;
+/// assert_eq!(kernel.poll_await(task, Some(future), &mut since), Answer::Pending);
+/// kernel.end_step(task, Exit::Pending);
+/// kernel.resolve(future, State::Finished); // the task is ready again
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// kernel.begin_step(task);
+/// assert_eq!(kernel.poll_await(task, Some(future), &mut since), Answer::Done);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Not yet; the task is woken when it is done.
@@ -38,6 +85,22 @@ pub enum Answer {
 }
 
 /// How a task's body ended.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{End, Exit, Kernel, State};
+/// let ends = |end: End| {
+///     let mut kernel = Kernel::default();
+///     let task = kernel.spawn();
+///     kernel.begin_iteration();
+///     kernel.take(0);
+///     kernel.begin_step(task);
+///     kernel.end_step(task, Exit::Ended(end));
+///     kernel.state(kernel.future_of(task).unwrap())
+/// };
+/// assert_eq!(ends(End::Finished), State::Finished);
+/// assert_eq!(ends(End::Cancelled(None)), State::Cancelled);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// With a value.
@@ -49,6 +112,22 @@ pub enum End {
 }
 
 /// What became of a task's body after its step.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{End, Exit, Kernel};
+/// let mut kernel = Kernel::default();
+/// let task = kernel.spawn();
+/// for exit in [Exit::Pending, Exit::Ended(End::Finished)] {
+///     assert!(!kernel.has_ended(task));
+///     kernel.wake(task);
+///     kernel.begin_iteration();
+///     kernel.take(0);
+///     kernel.begin_step(task);
+///     kernel.end_step(task, exit);
+/// }
+/// assert!(kernel.has_ended(task));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It waits.
@@ -197,6 +276,18 @@ impl Kernel {
 
     /// The task may step again: its future is done, or a waker says so. A task is queued once,
     /// however often it is woken. Says whether it was not queued before.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let task = kernel.spawn(); // is ready
+    /// assert!(!kernel.wake(task));
+    /// kernel.take(0);
+    /// # kernel.begin_step(task);
+    /// # kernel.end_step(task, seedloop::kernel::Exit::Pending);
+    /// assert!(kernel.wake(task));
+    /// assert_eq!(kernel.ready_len(), 1);
+    /// ```
     pub fn wake(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
@@ -276,6 +367,23 @@ impl Kernel {
 
     /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
     /// at first. A done future is answered at once; a pending one is registered.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Answer, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// let mut since = None;
+    /// let mut answers = Vec::new();
+    /// for _ in 0..2 {
+    ///     kernel.begin_iteration();
+    ///     kernel.take(0);
+    ///     kernel.begin_step(task);
+    ///     answers.push(kernel.poll_await(task, None, &mut since)); // sleep(0)
+    ///     kernel.end_step(task, Exit::Pending);
+    /// }
+    /// assert_eq!(answers, [Answer::Pending, Answer::Done]);
+    /// ```
     pub fn poll_await(
         &mut self,
         task: TaskId,
@@ -336,6 +444,17 @@ impl Kernel {
     }
 
     /// The task's future is dropped at its next step: what Rust's runtimes call abort.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Entry, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// assert!(kernel.abort(task));
+    /// kernel.begin_iteration();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Drop(None));
+    /// ```
     pub fn abort(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
@@ -352,6 +471,19 @@ impl Kernel {
 
     /// `Task.uncancel()`: gives the count that is left; at 0 a request that is not yet delivered
     /// is withdrawn.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Entry, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.cancel_task(task, &None);
+    /// assert!(kernel.must_cancel(task));
+    /// assert_eq!(kernel.uncancel(task), 0);
+    /// kernel.begin_iteration();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Poll); // as if nothing had been asked
+    /// ```
     pub fn uncancel(&mut self, task: TaskId) -> u32 {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return 0;

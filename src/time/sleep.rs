@@ -211,7 +211,7 @@ impl Future for Sleep {
 }
 
 /// As `loop.call_later`: runs `callback` after so long. Also a zero goes through the timers: it
-/// comes behind what is ready.
+/// comes behind what is ready. Not a schedule point.
 ///
 /// # Panics
 /// Outside a run.
@@ -235,7 +235,8 @@ pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Hand
     call_at(now() + duration, callback)
 }
 
-/// As `loop.call_at`: runs `callback` at `deadline`, at the next iteration if it has passed.
+/// As `loop.call_at`: runs `callback` at `deadline`, at the next iteration if it has passed. Not a
+/// schedule point.
 ///
 /// # Panics
 /// Outside a run.
