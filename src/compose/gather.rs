@@ -124,6 +124,9 @@ impl<A: 'static, B: 'static, E: From<Error> + 'static> Gather<A, B, E> {
 
     /// The gathering as a future: what `asyncio.gather` returns.
     ///
+    /// # Panics
+    /// Outside a run.
+    ///
     /// # Examples
     /// ```
     /// use std::time::Duration;
@@ -158,6 +161,9 @@ impl<B: 'static, E: From<Error> + 'static> GatherEach<B, E> {
     }
 
     /// The gathering as a future: what `asyncio.gather` returns.
+    ///
+    /// # Panics
+    /// Outside a run.
     ///
     /// # Examples
     /// ```

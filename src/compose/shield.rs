@@ -12,7 +12,7 @@ use crate::{
 /// and a cancel point.
 ///
 /// # Errors
-/// Those of the future; [`Error::Cancelled`].
+/// Those of the future; [`Error::Cancelled`](crate::Error::Cancelled).
 ///
 /// # Panics
 /// Outside a run.

@@ -324,6 +324,11 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// The variable's name.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(seedloop::ContextVar::<i32>::new("depth").name(), "depth");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }

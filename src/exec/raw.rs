@@ -100,11 +100,32 @@ impl TaskRef {
     }
 
     /// Drops the task's future at its next step, as Rust's runtimes do. False if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let deaf = spawn(async { loop { let _cancelled = yield_now().await; } });
+    ///     assert!(deaf.id().abort());
+    ///     assert!(matches!(deaf.await, Err(Error::Cancelled(_))));
+    /// }).unwrap();
+    /// ```
     pub fn abort(self) -> bool {
         self.with(|shell| shell.abort(self.task)) == Some(true)
     }
 
     /// As `Task.uncancel()`: takes one request back; gives the count that is left.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{current_task, run, yield_now};
+    /// run(async {
+    ///     let me = current_task().unwrap();
+    ///     assert!(me.cancel() && me.cancelling() == 1);
+    ///     assert_eq!(me.uncancel(), 0); // withdrawn before it was told
+    ///     yield_now().await
+    /// }).unwrap();
+    /// ```
     pub fn uncancel(self) -> u32 {
         self.with(|shell| shell.uncancel(self.task)).unwrap_or(0)
     }

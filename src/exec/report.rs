@@ -8,7 +8,8 @@ use crate::{
     trace::{Digest, Pick, Plan, Token, Trace},
 };
 
-/// What the loop tells its exception handler: asyncio's `context` dictionary.
+/// What the loop tells its exception handler: the `context` dictionary of asyncio's
+/// `call_exception_handler` (`base_events.py`).
 ///
 /// # Examples
 /// ```
@@ -46,6 +47,12 @@ impl ExceptionContext {
     }
 
     /// With the text of an error.
+    ///
+    /// # Examples
+    /// ```
+    /// let context = seedloop::ExceptionContext::new("lost").error("no reply");
+    /// assert_eq!(context.to_string(), "lost: no reply");
+    /// ```
     pub fn error(mut self, error: impl Into<String>) -> ExceptionContext {
         self.error = Some(error.into());
         self
@@ -202,6 +209,15 @@ impl RunReport {
     }
 
     /// What a scheduler may know of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, sched::{RandomWalk, RunPlan, Scheduler}};
+    /// let mut walk = RandomWalk::new(7, 0);
+    /// let report = Runner::seeded(Config::default(), 7, 0).finish();
+    /// let next = walk.next_run(Some(&report.summary(true)));
+    /// assert_eq!(next, Some(RunPlan { run: 1 }));
+    /// ```
     pub fn summary(&self, passed: bool) -> sched::RunReport {
         let RunReport { steps, choices, digest, .. } = *self;
         sched::RunReport { steps, choices, digest, passed }

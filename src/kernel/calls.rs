@@ -94,6 +94,9 @@ impl Kernel {
     /// `Handle.cancel()`: a timer is disarmed, a ready handle stays as a no-op. Says whether
     /// there was anything to cancel.
     ///
+    /// # Panics
+    /// On a done callback: [`remove_on_done`](Kernel::remove_on_done) takes it back.
+    ///
     /// # Examples
     /// ```
     /// use seedloop::kernel::{Action, Handle, Kernel};
@@ -121,7 +124,7 @@ impl Kernel {
         true
     }
 
-    /// The deadline of an armed timer.
+    /// The deadline of an armed timer, in ns; none once it is due.
     pub fn deadline(&self, call: CallId) -> Option<u64> {
         match self.calls.get(call.0)?.place {
             Place::Armed(deadline, _) => Some(deadline),
@@ -130,12 +133,25 @@ impl Kernel {
     }
 
     /// Is the callback still to run?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Action, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let call = kernel.call_soon(Action::Closure);
+    /// assert!(kernel.is_scheduled(call));
+    /// kernel.cancel_call(call);
+    /// assert!(!kernel.is_scheduled(call) && kernel.ready_len() == 1);
+    /// ```
     pub fn is_scheduled(&self, call: CallId) -> bool {
         self.calls.get(call.0).is_some_and(|call| call.place != Place::Cancelled)
     }
 
     /// Runs a callback that was taken from the ready handles, as far as the kernel does: gives
     /// `Closure` if the shell is to run it now, `None` if it was cancelled.
+    ///
+    /// # Panics
+    /// If there is no such callback.
     pub fn begin_call(&mut self, call: CallId) -> Option<Action> {
         let entry = self.calls.remove(call.0).expect("a ready callback exists");
         match (entry.place, entry.action) {

@@ -158,11 +158,30 @@ impl Kernel {
     }
 
     /// Was a cancel passed on to a child? The gathering then ends as cancelled in any case.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let child = kernel.future_new(OnCancel::Itself);
+    /// let gathering = kernel.future_new(OnCancel::Children(vec![child]));
+    /// kernel.cancel(gathering, &None);
+    /// assert!(kernel.is_cancel_requested(gathering) && !kernel.is_done(gathering));
+    /// ```
     pub fn is_cancel_requested(&self, future: FutureId) -> bool {
         self.futures.get(future.0).is_some_and(|future| future.cancel_requested)
     }
 
     /// What the future's `cancel` would do: says who is to complete it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// let future = kernel.future_of(task).unwrap();
+    /// assert_eq!(kernel.on_cancel(future), Some(&OnCancel::Task(task)));
+    /// ```
     pub fn on_cancel(&self, future: FutureId) -> Option<&OnCancel> {
         self.futures.get(future.0).map(|future| &future.on_cancel)
     }

@@ -92,9 +92,6 @@ pub enum Turn {
 /// [`begin_step`](Kernel::begin_step), any [`poll_await`](Kernel::poll_await) and
 /// [`end_step`](Kernel::end_step), a callback by [`begin_call`](Kernel::begin_call).
 ///
-/// # Panics
-/// Where ids or the order of the calls are not those above.
-///
 /// # Examples
 /// ```
 /// use seedloop::kernel::{End, Entry, Exit, Handle, Kernel, State, Turn};
@@ -170,7 +167,15 @@ impl Kernel {
         self.ready.batch_len() == 0
     }
 
-    /// The earliest deadline of an armed timer.
+    /// The earliest deadline of an armed timer, in ns.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Action, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// [7, 5].map(|deadline| kernel.arm(deadline, Action::Closure));
+    /// assert_eq!(kernel.next_deadline(), Some(5));
+    /// ```
     pub fn next_deadline(&self) -> Option<u64> {
         self.timers.keys().next().map(|&(deadline, _)| deadline)
     }
@@ -215,6 +220,14 @@ impl Kernel {
     }
 
     /// An iteration begins that is not to run: the loop has had enough.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// kernel.spawn();
+    /// kernel.give_up();
+    /// assert_eq!((kernel.iteration(), kernel.iteration_over()), (1, true)); // nothing is to run
+    /// ```
     pub fn give_up(&mut self) {
         self.iteration += 1;
     }
@@ -280,6 +293,9 @@ impl Kernel {
     }
 
     /// Takes the `index`th ready handle out, to be run: `begin_step` or `begin_call` is next.
+    ///
+    /// # Panics
+    /// If there are not so many.
     ///
     /// # Examples
     /// ```

@@ -222,6 +222,18 @@ impl Kernel {
     }
 
     /// The task's last handle is gone, and it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// kernel.task_release(task);
+    /// assert_eq!(kernel.future_of(task), None);
+    /// ```
     pub fn task_release(&mut self, task: TaskId) {
         if let Some(gone) = self.tasks.remove(task.0) {
             debug_assert!(gone.ended, "a live task is kept");
@@ -253,6 +265,17 @@ impl Kernel {
     }
 
     /// Does the task wait for nothing that the kernel knows of? Only a waker can go on with it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Pending); // it has awaited nothing of the kernel's
+    /// assert!(kernel.is_parked_elsewhere(task));
+    /// ```
     pub fn is_parked_elsewhere(&self, task: TaskId) -> bool {
         self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
     }
@@ -263,6 +286,14 @@ impl Kernel {
     }
 
     /// Counts a request to cancel a part of the task, which the caller tells itself.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.count_cancel(task);
+    /// assert_eq!((kernel.cancelling(task), kernel.must_cancel(task)), (1, false));
+    /// ```
     pub fn count_cancel(&mut self, task: TaskId) {
         if let Some(entry) = self.tasks.get_mut(task.0) {
             entry.cancels += 1;
@@ -270,6 +301,19 @@ impl Kernel {
     }
 
     /// The futures that the task waits for.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.poll_await(task, Some(future), &mut None);
+    /// kernel.poll_await(task, None, &mut None); // sleep(0)
+    /// assert!(kernel.awaits(task).eq([future]));
+    /// assert_eq!(kernel.await_count(task), 2);
+    /// ```
     pub fn awaits(&self, task: TaskId) -> impl Iterator<Item = FutureId> + '_ {
         self.tasks.get(task.0).into_iter().flat_map(|task| task.awaits.iter().filter_map(|a| a.on))
     }
@@ -301,6 +345,17 @@ impl Kernel {
     }
 
     /// Starts the step of a task that was taken from the ready handles.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Entry, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Poll);
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// assert_eq!(kernel.begin_step(task), Entry::Ended);
+    /// ```
     pub fn begin_step(&mut self, task: TaskId) -> Entry {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return Entry::Ended;
@@ -323,6 +378,21 @@ impl Kernel {
     }
 
     /// Ends the step. A task that ended settles as a future.
+    ///
+    /// # Panics
+    /// If there is no such task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel, State};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// assert!(kernel.cancel_task(task, &None)); // right before its end
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// assert_eq!(kernel.state(kernel.future_of(task).unwrap()), State::Cancelled);
+    /// ```
     pub fn end_step(&mut self, task: TaskId, exit: Exit) {
         let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
         entry.running = false;
@@ -367,6 +437,9 @@ impl Kernel {
 
     /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
     /// at first. A done future is answered at once; a pending one is registered.
+    ///
+    /// # Panics
+    /// If there is no such task, or no such future to register with.
     ///
     /// # Examples
     /// ```
@@ -425,6 +498,20 @@ impl Kernel {
 
     /// An await is answered, or dropped, perhaps by somebody else. A parked request that it was
     /// to deliver is told at the next step.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// let mut since = None;
+    /// kernel.poll_await(task, Some(future), &mut since);
+    /// kernel.end_await(task, Some(future), since.unwrap()); // dropped
+    /// kernel.resolve(future, State::Finished);
+    /// assert_eq!(kernel.ready_len(), 0); // nobody is woken
+    /// ```
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return;

@@ -417,7 +417,9 @@ impl Loop {
     /// ```
     /// use seedloop::{Config, Error, Loop};
     /// let mut event_loop = Loop::new(Config::default());
-    /// event_loop.set_exception_handler(|context| assert!(context.message.contains("never retrieved")));
+    /// event_loop.set_exception_handler(|context| {
+    ///     assert_eq!(context.message, "Task exception was never retrieved");
+    /// });
     /// drop(event_loop.create_task(async { Err::<(), _>(Error::QueueFull) })?);
     /// event_loop.run_until_complete(async {})?;
     /// # Ok::<(), Error>(())

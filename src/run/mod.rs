@@ -119,7 +119,8 @@ impl Runner {
     /// # Examples
     /// ```
     /// use seedloop::{Config, Runner, choose};
-    /// let dice = |run| Runner::seeded(Config::default(), 0, run).run(async { choose(6) }).unwrap();
+    /// let runner = |run| Runner::seeded(Config::default(), 0, run);
+    /// let dice = |run| runner(run).run(async { choose(6) }).unwrap();
     /// assert_eq!(dice(1), dice(1));
     /// assert!((2..20).any(|run| dice(run) != dice(1)));
     /// ```

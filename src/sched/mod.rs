@@ -123,7 +123,32 @@ impl<'a> Menu<'a> {
         self.len
     }
 
-    /// The handle behind an option, if the choice is which runs next.
+    /// The handle behind an option, if the choice is which runs next and there is such an option.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, kernel::Handle, sched::*, spawn, yield_now};
+    /// /// Callbacks before tasks.
+    /// struct CallbacksFirst;
+    /// impl Scheduler for CallbacksFirst {
+    ///     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+    ///         let is_call = |&option: &u32| matches!(menu.handle(option), Some(Handle::Call(_)));
+    ///         (0..menu.len()).find(is_call).unwrap_or(0)
+    ///     }
+    ///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+    ///         last.is_none().then_some(RunPlan { run: 0 })
+    ///     }
+    ///     fn guarantee(&self) -> Guarantee {
+    ///         Guarantee::One
+    ///     }
+    /// }
+    /// let ran = Check::new().try_scheduler(Box::new(CallbacksFirst), || async {
+    ///     drop(spawn(yield_now()));
+    ///     seedloop::call_soon(|| {});
+    ///     yield_now().await
+    /// });
+    /// assert!(!ran.unwrap().picks.is_empty());
+    /// ```
     pub fn handle(&self, option: u32) -> Option<Handle> {
         match self.kind {
             ChoiceKind::Order => self.kernel.ready(option as usize),

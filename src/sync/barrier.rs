@@ -57,6 +57,25 @@ impl Barrier {
     ///
     /// # Errors
     /// [`Error::BrokenBarrier`] if it is or gets aborted, or reset; [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Barrier, Error, gather, log, trace_of};
+    /// let trace = trace_of(async {
+    ///     let barrier = Barrier::new(3)?;
+    ///     gather([1, 2, 3].map(|number| {
+    ///         let barrier = barrier.clone();
+    ///         async move {
+    ///             log(format_args!("{number} comes"));
+    ///             let index = barrier.wait().await?;
+    ///             log(format_args!("{number} goes, of index {index}"));
+    ///             Ok::<(), Error>(())
+    ///         }
+    ///     })).await
+    /// });
+    /// let told: Vec<&str> = trace.logs().map(|(_, text)| text).collect();
+    /// assert_eq!(told[2..4], ["3 comes", "3 goes, of index 2"]);
+    /// ```
     pub async fn wait(&self) -> Result<usize, Error> {
         let mut guard = self.0.condition.acquire().await?;
         guard.wait_for(|| !self.state().is_busy()).await?;

@@ -119,6 +119,17 @@ impl Condition {
     ///
     /// # Errors
     /// As [`wait`](Condition::wait).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error, run};
+    /// run(async {
+    ///     let condition = Condition::new();
+    ///     condition.acquire().await?.forget();
+    ///     condition.wait_for(|| true).await?; // holds at once: no wait
+    ///     condition.release()
+    /// }).unwrap();
+    /// ```
     pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) -> Result<(), Error> {
         while !predicate() {
             self.wait().await?;

@@ -113,6 +113,15 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     }
 
     /// As `maxsize`; 0 for no bound.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = seedloop::Queue::new(2);
+    /// queue.put_nowait("a")?;
+    /// assert_eq!((queue.maxsize(), queue.qsize()), (2, 1));
+    /// assert!(!queue.is_full() && !queue.is_empty());
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn maxsize(&self) -> usize {
         self.machine().maxsize()
     }
@@ -131,6 +140,21 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     ///
     /// # Errors
     /// [`Error::Cancelled`], and the item is dropped; [`Error::QueueShutDown`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Queue, run, spawn, yield_now};
+    /// run(async {
+    ///     let queue = Queue::new(1);
+    ///     queue.put("a").await?;
+    ///     let other = queue.clone();
+    ///     let putter = spawn(async move { other.put("b").await });
+    ///     yield_now().await?;
+    ///     assert!(!putter.is_done()); // there is no room
+    ///     assert_eq!((queue.get().await?, queue.get().await?), ("a", "b"));
+    ///     putter.await
+    /// }).unwrap();
+    /// ```
     pub async fn put(&self, item: T) -> Result<(), Error> {
         while self.is_full() {
             if self.machine().is_shutdown() {

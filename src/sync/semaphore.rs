@@ -44,6 +44,20 @@ impl Semaphore {
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Semaphore, log, spawn, trace_of};
+    /// let trace = trace_of(async {
+    ///     let permits = Semaphore::new(1);
+    ///     let permit = permits.acquire().await?;
+    ///     let waiter = spawn(async move { permits.acquire().await.map(|_permit| log("mine")) });
+    ///     log("working");
+    ///     drop(permit);
+    ///     waiter.await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["working", "mine"]));
+    /// ```
     pub async fn acquire(&self) -> Result<SemaphoreGuard, Error> {
         let free = self.0.machine.borrow_mut().try_acquire();
         if !free {
@@ -151,6 +165,17 @@ impl BoundedSemaphore {
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{BoundedSemaphore, Error, run};
+    /// run(async {
+    ///     let permits = BoundedSemaphore::new(1);
+    ///     permits.acquire().await?.forget();
+    ///     assert!(permits.locked());
+    ///     permits.release()
+    /// }).unwrap();
+    /// ```
     pub async fn acquire(&self) -> Result<SemaphoreGuard, Error> {
         self.semaphore.acquire().await
     }

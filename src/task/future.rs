@@ -350,8 +350,8 @@ impl<T, E> Future<T, E> {
     ///
     /// # Examples
     /// ```
-    /// use seedloop::{Error, run, sleep, spawn, yield_now};
     /// use std::time::Duration;
+    /// use seedloop::{Error, run, sleep, spawn, yield_now};
     /// run(async {
     ///     let task = spawn(sleep(Duration::from_secs(60)));
     ///     yield_now().await?;

@@ -41,6 +41,9 @@ pub trait Outcome<M>: Sized + 'static {
     type Error: From<Error> + 'static;
 
     /// The output as a result.
+    ///
+    /// # Errors
+    /// The output's own, if it is one.
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 
     /// The cancellation that an error is.

@@ -26,7 +26,9 @@ pub(crate) fn mix_bytes(key: u64, bytes: &[u8]) -> u64 {
     words.fold(mix(key, bytes.len() as u64), mix)
 }
 
-/// The digest of a run so far.
+/// The digest of a run so far: 128 bits over every event, in order. Equal digests mean equal runs,
+/// up to chance; against intent it protects nothing. Its constants are those of splitmix64 (Steele,
+/// Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 ///
 /// # Examples
 /// ```
