@@ -318,6 +318,18 @@ impl RawFuture {
     }
 
     /// Is it done?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, raw::RawFuture, run};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(!gate.is_done());
+    ///     gate.resolve();
+    ///     assert!(gate.is_done());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn is_done(&self) -> bool {
         self.state() != State::Pending
     }

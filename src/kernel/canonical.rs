@@ -90,6 +90,17 @@ impl Writer {
 impl Kernel {
     /// The state without its history; see [`Canonical`]. The iteration's number, the counters of
     /// registrations and spawns, and the steps of each task are history.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let empty = kernel.canonical();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// assert_ne!(kernel.canonical(), empty);
+    /// kernel.future_release(future);
+    /// assert_eq!(kernel.canonical(), empty);
+    /// ```
     pub fn canonical(&self) -> Canonical {
         let mut writer = Writer::default();
         writer.word(self.ready.batch_len() as u64);

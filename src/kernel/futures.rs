@@ -188,6 +188,19 @@ impl Kernel {
 
     /// The message of the cancellation, as `_make_cancelled_error`: the one of the error that
     /// ended a task is handed out once.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Ended(End::Cancelled(Some("bored".into()))));
+    /// let future = kernel.future_of(task).unwrap();
+    /// assert_eq!(kernel.take_message(future).as_deref(), Some("bored"));
+    /// assert_eq!(kernel.take_message(future), None);
+    /// ```
     pub fn take_message(&mut self, future: FutureId) -> Message {
         let future = self.futures.get_mut(future.0)?;
         if future.message_once { future.message.take() } else { future.message.clone() }

@@ -193,6 +193,7 @@ impl Kernel {
     /// let mut kernel = Kernel::default();
     /// kernel.arm(5_000, Action::Closure);
     /// kernel.set_stopping(true);
+    /// assert!(kernel.is_stopping());
     /// assert_eq!(kernel.begin_iteration(), Turn::Ready);
     /// assert_eq!(kernel.now(), 0); // a loop that stops does not wait for a timer
     /// ```

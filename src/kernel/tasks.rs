@@ -252,6 +252,18 @@ impl Kernel {
     }
 
     /// The tasks that have not ended, in order of creation: `asyncio.all_tasks()`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let (first, second) = (kernel.spawn(), kernel.spawn());
+    /// kernel.take(0);
+    /// kernel.begin_step(first);
+    /// kernel.end_step(first, Exit::Ended(End::Finished));
+    /// assert!(kernel.has_ended(first));
+    /// assert_eq!(kernel.live_tasks(), [second]);
+    /// ```
     pub fn live_tasks(&self) -> Vec<TaskId> {
         let live = self.tasks.iter().filter(|(_, task)| !task.ended);
         let mut tasks: Vec<_> = live.map(|(key, task)| (task.born, TaskId(key))).collect();

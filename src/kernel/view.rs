@@ -161,6 +161,13 @@ impl View {
 
 impl Kernel {
     /// The whole state as plain data.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// kernel.busy(5_000);
+    /// assert_eq!(kernel.view().now, 5_000);
+    /// ```
     pub fn view(&self) -> View {
         View {
             now: self.now,

@@ -372,6 +372,16 @@ impl Loop {
     }
 
     /// What other threads may have of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, stop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let handle = event_loop.handle();
+    /// std::thread::spawn(move || handle.call_soon_threadsafe(stop)).join().unwrap()?;
+    /// event_loop.run_forever()?; // the call is there already
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn handle(&self) -> LoopHandle {
         LoopHandle::of(&self.shell)
     }
@@ -382,6 +392,18 @@ impl Loop {
     }
 
     /// The loop's iteration; also after the run.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// for turn in 1..=3 {
+    ///     event_loop.stop();
+    ///     event_loop.run_forever()?; // one iteration
+    ///     assert_eq!(event_loop.iteration(), turn);
+    /// }
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn iteration(&self) -> u64 {
         self.shell.core.borrow().kernel.iteration()
     }

@@ -186,6 +186,33 @@ pub trait Scheduler {
     fn choose(&mut self, menu: &Menu<'_>) -> u32;
 
     /// An event has happened. Called only while the run records its trace.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Config, Error, Runner, sched::*, trace::{Event, Kind}, yield_now};
+    /// /// asyncio's order; counts the yields.
+    /// struct Yields(Rc<Cell<u32>>);
+    /// impl Scheduler for Yields {
+    ///     fn choose(&mut self, _: &Menu<'_>) -> u32 {
+    ///         0
+    ///     }
+    ///     fn executed(&mut self, event: &Event) {
+    ///         self.0.set(self.0.get() + u32::from(event.kind == Kind::Yield));
+    ///     }
+    ///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+    ///         last.is_none().then_some(RunPlan { run: 0 })
+    ///     }
+    ///     fn guarantee(&self) -> Guarantee {
+    ///         Guarantee::One
+    ///     }
+    /// }
+    /// let yields = Rc::new(Cell::new(0));
+    /// let scheduler = Box::new(Yields(yields.clone()));
+    /// Runner::with_scheduler(Config::default().record(true), scheduler).run(yield_now())?;
+    /// assert_eq!(yields.get(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn executed(&mut self, _event: &Event) {}
 
     /// What to run next, after a run that ended like `last`; `None` when all is done.

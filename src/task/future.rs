@@ -515,6 +515,19 @@ impl<T, E> Future<T, E> {
     }
 
     /// As `remove_done_callback`: false if it is not waiting any more.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Future, log, trace_of, yield_now};
+    /// let trace = trace_of(async {
+    ///     let future: Future<i32> = Future::new();
+    ///     let callback = future.add_done_callback(|_| log("done"));
+    ///     future.set_result(5)?;
+    ///     assert!(!future.remove_done_callback(callback)); // it is about to run
+    ///     yield_now().await
+    /// });
+    /// assert_eq!(trace.logs().count(), 1);
+    /// ```
     pub fn remove_done_callback(&self, callback: CallbackId) -> bool {
         self.slot.raw.remove_on_done(callback.0)
     }

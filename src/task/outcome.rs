@@ -50,6 +50,16 @@ pub trait Outcome<M>: Sized + 'static {
     fn cancellation(error: &Self::Error) -> Option<Cancelled>;
 
     /// The error's text.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Outcome};
+    /// fn failure<O: Outcome<M>, M>(output: O) -> Option<String> {
+    ///     output.into_result().err().map(|error| O::text(&error))
+    /// }
+    /// assert_eq!(failure(Err::<(), _>(Error::TimedOut)), Some("timed out".into()));
+    /// assert_eq!(failure(5), None);
+    /// ```
     fn text(error: &Self::Error) -> String;
 }
 
