@@ -48,6 +48,13 @@
 //! - Underneath: [`raw`] for primitives of one's own, [`kernel`] for the pure machine, [`trace`]
 //!   for what happened.
 //! - For newcomers: the [`guide`] goes through asyncio exercise by exercise, each with its output.
+//!
+//! # Reading the docs
+//! A *schedule point* is an await at which other handles may run; a *cancel point* is one at which
+//! a cancellation of the task arrives, if it has to wait there. What says neither is neither. Times
+//! are virtual, from the loop's start, and in ns where they are plain numbers. "As `asyncio.x`
+//! (`y.py`)" names what CPython 3.13 calls it, and the file in its `Lib/asyncio` whose order of
+//! events it keeps.
 
 mod check;
 mod compose;

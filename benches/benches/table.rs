@@ -135,9 +135,8 @@ fn times(folder: &Path) -> Table {
     let mut table = markdown(["ns per operation"].into_iter().chain(TITLES));
     for row in ROWS {
         let cells = COLUMNS.map(|column| {
-            median(&folder.join(row.name).join(column)).map_or(String::new(), |turn| {
-                format!("{:.0}", turn / row.operations as f64)
-            })
+            median(&folder.join(row.name).join(column))
+                .map_or(String::new(), |turn| format!("{:.0}", turn / row.operations as f64))
         });
         table.add_row([row.title.to_string()].into_iter().chain(cells));
     }

@@ -5,9 +5,8 @@ use futures::{SinkExt, StreamExt, channel::mpsc};
 /// What a program needs of a runtime.
 pub trait Runtime {
     /// Starts a task; the future that it gives is ready when the task is done.
-    fn spawn(
-        task: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = ()> + 'static;
+    fn spawn(task: impl Future<Output = ()> + Send + 'static)
+    -> impl Future<Output = ()> + 'static;
     /// Lets the others run once.
     fn yield_now() -> impl Future<Output = ()> + Send;
     /// Waits for 1 ms of virtual time.

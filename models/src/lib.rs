@@ -23,9 +23,11 @@ mod primitives {
 #[path = "../../src/exec/inbox.rs"]
 #[allow(dead_code)]
 mod inbox;
+#[cfg(not(doctest))] // Its examples run in the crate.
 #[path = "../../src/kernel/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod kernel;
+#[cfg(not(doctest))] // As above.
 #[path = "../../src/sync/machine/mod.rs"]
 #[allow(dead_code)]
 mod machine;

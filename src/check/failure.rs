@@ -15,6 +15,15 @@ use crate::{
 const EVENTS_SHOWN: usize = 40;
 
 /// How a schedule fails.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, Event, FailureKind};
+/// let stuck = Check::new().try_run(|| async { Event::new().wait().await });
+/// assert_eq!(stuck.unwrap_err().kind, FailureKind::Deadlock);
+/// let panicked = Check::new().try_run(|| async { assert_eq!(1, 2) });
+/// assert_eq!(panicked.unwrap_err().kind, FailureKind::Panic);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -113,6 +122,16 @@ impl Failure {
     }
 
     /// The command that replays the failure.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Check;
+    /// let check = Check::new().command("cargo test mine");
+    /// let failure = check.try_run(|| async { assert_eq!(1, 2) }).unwrap_err();
+    /// let token = failure.token.as_ref().unwrap();
+    /// let expected = format!("SEEDLOOP_REPLAY={token} cargo test mine");
+    /// assert_eq!(failure.replay_command(), Some(expected));
+    /// ```
     pub fn replay_command(&self) -> Option<String> {
         let token = self.token.as_ref()?;
         let command = self.command.clone().unwrap_or_else(guess_command);

@@ -82,6 +82,13 @@ impl Default for Check {
 
 impl Check {
     /// 1,000 schedules of seed 0, with fresh wakers, and nothing injected.
+    ///
+    /// # Examples
+    /// ```
+    /// let report = seedloop::Check::new().run(|| async {});
+    /// assert_eq!((report.schedules, report.seed), (1_000, 0));
+    /// assert!(report.settings.fresh_wakers && report.settings.cancellations == 0);
+    /// ```
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
@@ -89,12 +96,27 @@ impl Check {
     }
 
     /// The seed of all schedules.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, gather, yield_now};
+    /// let check = |seed| Check::new().schedules(5).seed(seed);
+    /// let run = |seed| check(seed).run(|| async { gather([yield_now(), yield_now()]).await });
+    /// assert_eq!(run(7), run(7));
+    /// assert_eq!(run(7).seed, 7);
+    /// ```
     pub fn seed(mut self, seed: u64) -> Check {
         self.seed = seed;
         self
     }
 
     /// How many schedules.
+    ///
+    /// # Examples
+    /// ```
+    /// let report = seedloop::Check::new().schedules(25).run(|| async {});
+    /// assert_eq!((report.schedules, report.distinct), (25, 1)); // one task has one order
+    /// ```
     pub fn schedules(mut self, schedules: u64) -> Check {
         self.schedules = schedules;
         self
@@ -102,12 +124,30 @@ impl Check {
 
     /// Injects at most so many cancellations (or aborts) per schedule, into tasks that the program
     /// offers by [`Task::cancellable`](crate::Task::cancellable). Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Check, sleep, spawn};
+    /// let failure = Check::new().cancellations(1).try_run(|| async {
+    ///     spawn(sleep(Duration::from_secs(1))).cancellable().await
+    /// });
+    /// assert_eq!(failure.unwrap_err().text, "main failed: cancelled");
+    /// ```
     pub fn cancellations(mut self, count: u32) -> Check {
         self.config = self.config.cancellations(count);
         self
     }
 
     /// Cancellations may hit every task but main. Default: only those that are offered.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, spawn, yield_now};
+    /// let check = Check::new().cancellations(1).cancel_any();
+    /// let failure = check.try_run(|| async { spawn(yield_now()).await }); // offered or not
+    /// assert_eq!(failure.unwrap_err().text, "main failed: cancelled");
+    /// ```
     pub fn cancel_any(mut self) -> Check {
         self.config = self.config.cancel_any(true);
         self
@@ -115,12 +155,40 @@ impl Check {
 
     /// The clock may advance so often per schedule although something is ready: a timeout may
     /// fire although the reply is there. Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Check, timeout, yield_now};
+    /// let prompt = || async { timeout(Duration::from_secs(1), yield_now()).await };
+    /// assert!(Check::new().try_run(prompt).is_ok());
+    /// let failure = Check::new().slips(1).try_run(prompt).unwrap_err();
+    /// assert_eq!(failure.text, "main failed: timed out");
+    /// ```
     pub fn slips(mut self, count: u32) -> Check {
         self.config = self.config.slips(count);
         self
     }
 
     /// Every poll gets a waker of its own, and stale ones do nothing. Default: on.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::{Poll, Waker}};
+    /// use seedloop::{Check, FailureKind};
+    /// /// Wakes the waker of its first poll, also from later ones.
+    /// async fn keeps_its_first_waker() {
+    ///     let (mut first, mut polls) = (None::<Waker>, 0);
+    ///     poll_fn(|context| {
+    ///         first.get_or_insert_with(|| context.waker().clone()).wake_by_ref();
+    ///         polls += 1;
+    ///         if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
+    ///     }).await
+    /// }
+    /// let failure = Check::new().try_run(keeps_its_first_waker).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::Deadlock);
+    /// assert!(Check::new().fresh_wakers(false).try_run(keeps_its_first_waker).is_ok());
+    /// ```
     pub fn fresh_wakers(mut self, on: bool) -> Check {
         self.config = self.config.fresh_wakers(on);
         self
@@ -128,6 +196,23 @@ impl Check {
 
     /// In a deadlock, tasks that wait for something foreign are polled once more, to tell a lost
     /// wake-up from a wait without end; see [`Config::probe`]. Default: on.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::Poll};
+    /// use seedloop::Check;
+    /// /// Is there at the second poll, and wakes nobody.
+    /// async fn forgets_to_wake() {
+    ///     let mut polls = 0;
+    ///     poll_fn(|_| {
+    ///         polls += 1;
+    ///         if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+    ///     }).await
+    /// }
+    /// let text = |check: Check| check.try_run(forgets_to_wake).unwrap_err().text;
+    /// assert!(text(Check::new()).contains("a wake-up was lost"));
+    /// assert!(!text(Check::new().probe(false)).contains("a wake-up was lost"));
+    /// ```
     pub fn probe(mut self, on: bool) -> Check {
         self.config = self.config.probe(on);
         self
@@ -136,18 +221,44 @@ impl Check {
     /// A task that is inside one poll for longer than this, in real time, ends the process and is
     /// named; see [`Config::watchdog`]. `None` for no limit. Default: 60 s; none in
     /// [`try_schedule`](Check::try_schedule) and [`try_scheduler`](Check::try_scheduler).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::Check;
+    /// // A poll that hangs would end the process after five seconds.
+    /// let check = Check::new().schedules(3).watchdog(Some(Duration::from_secs(5)));
+    /// assert!(check.try_run(|| async {}).is_ok());
+    /// ```
     pub fn watchdog(mut self, limit: Option<Duration>) -> Check {
         self.config = self.config.watchdog(limit);
         self
     }
 
     /// At most so many handles run per schedule. Default: 1,000,000.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Check, FailureKind, sleep};
+    /// let ticks = || async { while sleep(Duration::from_secs(1)).await.is_ok() {} };
+    /// let failure = Check::new().steps_max(50).try_run(ticks).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::StepCap);
+    /// ```
     pub fn steps_max(mut self, steps: u64) -> Check {
         self.config = self.config.steps_max(steps);
         self
     }
 
     /// At most so many handles run per schedule without the clock moving. Default: 10,000.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, FailureKind, yield_now};
+    /// let spins = || async { while yield_now().await.is_ok() {} };
+    /// let failure = Check::new().instant_steps_max(50).try_run(spins).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::Livelock);
+    /// ```
     pub fn instant_steps_max(mut self, steps: u64) -> Check {
         self.config = self.config.instant_steps_max(steps);
         self
@@ -155,6 +266,17 @@ impl Check {
 
     /// A panic of a task is an outcome: it fails the check only if nobody looks at it. Default: any
     /// panic fails it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Error, spawn};
+    /// let program = || async {
+    ///     let broken = spawn(async { panic!("broken") }).await;
+    ///     assert!(matches!(broken, Err(Error::Panicked(_))));
+    /// };
+    /// assert!(Check::new().try_run(program).is_err());
+    /// assert!(Check::new().tolerate_panics().try_run(program).is_ok());
+    /// ```
     pub fn tolerate_panics(mut self) -> Check {
         self.rules.tolerate_panics = true;
         self
@@ -162,6 +284,17 @@ impl Check {
 
     /// Whatever the exception handler is told fails the schedule: an error that nobody retrieves,
     /// an async exit that is skipped. Default: it is printed with a failure, as asyncio logs it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Error, FailureKind, spawn};
+    /// let program = || async {
+    ///     drop(spawn(async { Err::<(), _>(Error::QueueFull) })); // nobody sees it fail
+    /// };
+    /// assert!(Check::new().try_run(program).is_ok());
+    /// let failure = Check::new().reports_fail().try_run(program).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::Report);
+    /// ```
     pub fn reports_fail(mut self) -> Check {
         self.rules.reports_fail = true;
         self
@@ -169,6 +302,16 @@ impl Check {
 
     /// A task that is not done when main is fails the schedule. Default: it is cancelled, as in
     /// asyncio.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Check, FailureKind, sleep, spawn};
+    /// let program = || async { drop(spawn(sleep(Duration::from_secs(1)))) };
+    /// assert!(Check::new().try_run(program).is_ok());
+    /// let failure = Check::new().tasks_must_end().try_run(program).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::LeakedTask);
+    /// ```
     pub fn tasks_must_end(mut self) -> Check {
         self.rules.tasks_must_end = true;
         self
@@ -176,6 +319,14 @@ impl Check {
 
     /// The command that runs this check alone; a failure prints it after `SEEDLOOP_REPLAY=...`.
     /// Default: guessed from the process.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Check;
+    /// let check = Check::new().command("make check-one");
+    /// let failure = check.try_run(|| async { assert_eq!(1, 2) }).unwrap_err();
+    /// assert!(failure.to_string().ends_with(" make check-one"));
+    /// ```
     pub fn command(mut self, command: impl Into<String>) -> Check {
         self.command = Some(command.into());
         self
@@ -186,6 +337,20 @@ impl Check {
     /// # Panics
     /// If a schedule fails: with what failed, the token and the command that replays it. If the
     /// environment has a value that makes no sense.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Lock, gather, yield_now};
+    /// let report = Check::new().schedules(50).run(|| async {
+    ///     let lock = Lock::new();
+    ///     let enter = |lock: Lock| async move {
+    ///         let _guard = lock.acquire().await?;
+    ///         yield_now().await
+    ///     };
+    ///     gather((enter(lock.clone()), enter(lock))).await
+    /// });
+    /// assert!(report.to_string().starts_with("sampled 50 schedules of seed 0"));
+    /// ```
     #[track_caller]
     pub fn run<P, F, M>(self, program: P) -> Report
     where
@@ -202,6 +367,13 @@ impl Check {
     ///
     /// # Errors
     /// The first schedule that fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, choose};
+    /// let failure = Check::new().try_run(|| async { assert!(choose(6) != 3) }).unwrap_err();
+    /// assert!(failure.schedule > 1); // the first roll was another
+    /// ```
     #[track_caller]
     pub fn try_run<P, F, M>(mut self, program: P) -> Result<Report, Box<Failure>>
     where
@@ -222,6 +394,15 @@ impl Check {
     ///
     /// # Errors
     /// If it fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, choose, sched::{ChoiceKind, Choices, Deviation}};
+    /// let three = Choices::new([Deviation { kind: ChoiceKind::User, index: 0, value: 3 }]);
+    /// let program = || async { assert!(choose(6) != 3) };
+    /// assert!(Check::new().try_schedule(&three, program).is_err());
+    /// assert!(Check::new().try_schedule(&Choices::default(), program).is_ok());
+    /// ```
     #[track_caller]
     pub fn try_schedule<P, F, M>(
         &self,
@@ -239,6 +420,14 @@ impl Check {
     ///
     /// # Errors
     /// If it fails.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, sched::RandomWalk, yield_now};
+    /// let walk = Box::new(RandomWalk::new(7, 41));
+    /// let report = Check::new().try_scheduler(walk, || async { yield_now().await }).unwrap();
+    /// assert!(report.steps > 0);
+    /// ```
     #[track_caller]
     pub fn try_scheduler<P, F, M>(
         &self,

@@ -21,8 +21,8 @@ use crate::{
     time::call_later,
 };
 
-/// As `asyncio.as_completed`: the results of tasks, each as soon as it is there. Given up half-way,
-/// its callbacks and its timer stay until they have run once more, as in asyncio.
+/// As `asyncio.as_completed` (`tasks.py`): the results of tasks, each as soon as it is there. Given
+/// up half-way, its callbacks and its timer stay until they have run once more, as in asyncio.
 ///
 /// # Panics
 /// Outside a run.
@@ -63,6 +63,20 @@ pub fn as_completed<A: Awaitable>(tasks: impl IntoIterator<Item = A>) -> AsCompl
 
 /// Results in the order of completion; see [`as_completed`]. Also a [`Stream`], for the adapters of
 /// the futures crate.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use seedloop::{AsCompleted, Error, Task, as_completed, run, spawn};
+/// run(async {
+///     let tasks: [Task<i32>; 2] = [spawn(async { 1 }), spawn(async { 2 })];
+///     let mut values: AsCompleted<Task<i32>> = as_completed(tasks);
+///     assert_eq!(values.len(), 2);
+///     let sum = values.by_ref().fold(0, async |sum, value| sum + value.unwrap());
+///     assert_eq!(sum.await, 3);
+///     assert!(values.is_empty());
+/// }).unwrap();
+/// ```
 #[must_use = "results are fetched by `next`"]
 pub struct AsCompleted<A: Awaitable> {
     /// The wait for the next result, if somebody polls for it as a stream.
@@ -127,7 +141,23 @@ impl<E> Shared<E> {
 }
 
 impl<A: Awaitable> AsCompleted<A> {
-    /// After so long every result that is missing is [`Error::TimedOut`]; the tasks go on.
+    /// As `timeout=...`: after so long every result that is missing is [`Error::TimedOut`]; the
+    /// tasks go on.
+    ///
+    /// # Panics
+    /// Outside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, as_completed, run, sleep, spawn};
+    /// run(async {
+    ///     let nap = |secs| spawn(async move { sleep(Duration::from_secs(secs)).await });
+    ///     let mut naps = as_completed([nap(1), nap(9)]).timeout(Duration::from_secs(5));
+    ///     assert!(matches!(naps.next().await, Some(Ok(()))));
+    ///     assert!(matches!(naps.next().await, Some(Err(Error::TimedOut))));
+    /// }).unwrap();
+    /// ```
     pub fn timeout(self, duration: Duration) -> AsCompleted<A> {
         if !self.tasks.is_empty() {
             let shared = self.shared.clone();
@@ -139,6 +169,10 @@ impl<A: Awaitable> AsCompleted<A> {
 
     /// The next result; `None` after the last. A schedule point if it is not there yet, and a
     /// cancel point: one that is cancelled, or dropped, loses no result.
+    ///
+    /// # Errors
+    /// Those of the task; [`Error::TimedOut`] after a [`timeout`](AsCompleted::timeout);
+    /// [`Error::Cancelled`].
     pub async fn next(&mut self) -> Option<Item<A>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }

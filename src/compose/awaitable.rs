@@ -9,6 +9,17 @@ use crate::{
 };
 
 /// A [`Task`] or a [`Future`]: runs already, ends with a value. Sealed.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Awaitable, Error, run, spawn, wait};
+/// /// How many are done.
+/// async fn done<A: Awaitable>(tasks: Vec<A>) -> Result<usize, Error> {
+///     Ok(wait(tasks).first_completed().await?.done.len())
+/// }
+/// let count = run(async { done(vec![spawn(async {}), spawn(async {})]).await });
+/// assert_eq!(count.unwrap(), 2);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not run yet",
     note = "spawn it first: `wait` and `as_completed` take tasks"

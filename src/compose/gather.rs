@@ -9,12 +9,15 @@ use crate::{
     task::{ErrorType, Future, Outcome, Slot, ensure},
 };
 
-/// As `asyncio.gather`: runs futures together and waits for all their values, in the order of the
-/// arguments: a tuple of up to eight, or anything that can be iterated. Futures are spawned at
-/// once; a [`Task`](crate::Task) or [`Future`] stays itself. The first error ends the gathering;
-/// the others go on. A cancellation of the gathering cancels every child.
+/// As `asyncio.gather` (`tasks.py`): runs futures together and waits for all their values, in the
+/// order of the arguments: a tuple of up to eight, or anything that can be iterated. Futures are
+/// spawned at once; a [`Task`](crate::Task) or [`Future`] stays itself. The first error ends the
+/// gathering; the others go on. A cancellation of the gathering cancels every child.
 ///
 /// Await it, or ask for its [`future`](Gather::future). A schedule point and a cancel point.
+///
+/// # Errors
+/// The first error of a child, its [`Error::Cancelled`] included.
 ///
 /// # Panics
 /// Outside a run.
@@ -45,6 +48,16 @@ where
 }
 
 /// Futures that run together; see [`gather`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{gather, run};
+/// let answer = run(async {
+///     let both = gather((async { 6 }, async { 7 })); // both are spawned
+///     both.map(|(six, seven)| six * seven).await
+/// });
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
 #[must_use = "a gathering is awaited, or asked for its future"]
 pub struct Gather<A, B, E> {
     children: Vec<Rc<dyn Child<E>>>,
@@ -55,6 +68,17 @@ pub struct Gather<A, B, E> {
 
 /// Futures that run together, each with a result of its own; see
 /// [`return_exceptions`](Gather::return_exceptions).
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, gather, run};
+/// run(async {
+///     let results = gather((async { Ok(1) }, async { Err::<i32, _>(Error::QueueFull) }));
+///     let (one, two) = results.return_exceptions().await?;
+///     assert!(matches!((one, two), (Ok(1), Err(Error::QueueFull))));
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[must_use = "a gathering is awaited, or asked for its future"]
 pub struct GatherEach<B, E> {
     children: Vec<Rc<dyn Child<E>>>,
@@ -64,11 +88,34 @@ pub struct GatherEach<B, E> {
 
 impl<A: 'static, B: 'static, E: From<Error> + 'static> Gather<A, B, E> {
     /// As `return_exceptions=True`: waits for all; errors and cancellations are values.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, gather, run};
+    /// let failures = run(async {
+    ///     let sends = ["a", ""].map(async |text| match text {
+    ///         "" => Err(Error::InvalidValue("a text is not empty")),
+    ///         _ => Ok(()),
+    ///     });
+    ///     let results = gather(sends).return_exceptions().await?;
+    ///     Ok::<usize, Error>(results.iter().filter(|result| result.is_err()).count())
+    /// });
+    /// assert_eq!(failures.unwrap(), 1);
+    /// ```
     pub fn return_exceptions(self) -> GatherEach<B, E> {
         GatherEach { children: self.children, error_type: self.error_type, each: self.each }
     }
 
     /// Changes the value where it is made, without a hop.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, gather, run};
+    /// let sum = run(async {
+    ///     gather([1, 2, 3].map(async |n| n)).map(|all| all.iter().sum::<i32>()).await
+    /// });
+    /// assert_eq!(sum.unwrap(), 6);
+    /// ```
     pub fn map<C>(self, change: impl FnOnce(A) -> C + 'static) -> Gather<C, B, E> {
         let all = self.all;
         let all = Box::new(move || all().map(change));
@@ -76,6 +123,20 @@ impl<A: 'static, B: 'static, E: From<Error> + 'static> Gather<A, B, E> {
     }
 
     /// The gathering as a future: what `asyncio.gather` returns.
+    ///
+    /// # Panics
+    /// Outside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, gather, run, sleep};
+    /// run(async {
+    ///     let both = gather([1, 2].map(|secs| sleep(Duration::from_secs(secs)))).future();
+    ///     assert!(both.cancel()); // and so every child
+    ///     assert!(matches!(both.await, Err(Error::Cancelled(_))));
+    /// }).unwrap();
+    /// ```
     pub fn future(self) -> Future<A, E> {
         start(self.children, self.error_type, false, self.all)
     }
@@ -83,6 +144,16 @@ impl<A: 'static, B: 'static, E: From<Error> + 'static> Gather<A, B, E> {
 
 impl<B: 'static, E: From<Error> + 'static> GatherEach<B, E> {
     /// Changes the value where it is made, without a hop.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, gather, run};
+    /// let failed = run(async {
+    ///     let each = gather([async { Err::<(), _>(Error::TimedOut) }]).return_exceptions();
+    ///     each.map(|results| results.iter().any(Result::is_err)).await
+    /// });
+    /// assert!(failed.unwrap());
+    /// ```
     pub fn map<C>(self, change: impl FnOnce(B) -> C + 'static) -> GatherEach<C, E> {
         let each = self.each;
         let each = Box::new(move || change(each()));
@@ -90,6 +161,20 @@ impl<B: 'static, E: From<Error> + 'static> GatherEach<B, E> {
     }
 
     /// The gathering as a future: what `asyncio.gather` returns.
+    ///
+    /// # Panics
+    /// Outside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, gather, run};
+    /// run(async {
+    ///     let each = gather([async { 1 }]).return_exceptions().future();
+    ///     each.add_done_callback(|each| assert!(each.is_done()));
+    ///     assert!(matches!(each.await?[..], [Ok(1)]));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn future(self) -> Future<B, E> {
         let each = self.each;
         start(self.children, self.error_type, true, Box::new(move || Ok(each())))
@@ -211,6 +296,19 @@ pub(crate) fn gather_tasks(shell: &Rc<Shell>, tasks: &[TaskId]) -> Result<Rc<Raw
 }
 
 /// What [`gather`] takes; `M` is inferred.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, Gathering, gather, run, timeout};
+/// /// Whatever can be gathered, within a second.
+/// async fn in_time<G: Gathering<M, Error = Error>, M>(futures: G) -> Result<G::All, Error> {
+///     let all = gather(futures).future();
+///     timeout(Duration::from_secs(1), all).await
+/// }
+/// assert_eq!(run(in_time((async { 1 }, async { "two" }))).unwrap(), (1, "two"));
+/// assert_eq!(run(in_time([async { 3 }])).unwrap(), [3]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be gathered",
     note = "gather takes a tuple of up to eight futures, or an iterator of futures, \
@@ -245,8 +343,33 @@ fn result_of<T, E: From<Error>>(future: &Future<T, E>) -> Result<T, E> {
 }
 
 /// Marks iterators.
+///
+/// # Examples
+/// ```
+/// use std::future::ready;
+/// use seedloop::{Error, Gathering, gather, marker::IsIter, run};
+/// /// Gathers an iterator, and no tuple.
+/// async fn first<G, T, M>(futures: G) -> Result<Option<T>, G::Error>
+/// where
+///     G: Gathering<IsIter<M>, All = Vec<T>>,
+///     T: 'static,
+/// {
+///     gather(futures).map(|all| all.into_iter().next()).await
+/// }
+/// assert_eq!(run(first([ready(1), ready(2)])).unwrap(), Some(1));
+/// ```
 pub struct IsIter<M>(M);
 /// Marks tuples.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Gathering, gather, marker::IsTuple, run};
+/// /// Gathers a tuple, and no iterator.
+/// async fn all<G: Gathering<IsTuple<M>>, M>(futures: G) -> Result<G::All, G::Error> {
+///     gather(futures).await
+/// }
+/// assert_eq!(run(all((async { 1 }, async { "two" }))).unwrap(), (1, "two"));
+/// ```
 pub struct IsTuple<M>(M);
 
 impl<I, F, M> Gathering<IsIter<M>> for I

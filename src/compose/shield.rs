@@ -6,9 +6,13 @@ use crate::{
     task::{ErrorType, Future, Outcome, Slot, ensure},
 };
 
-/// As `asyncio.shield`: awaits a future so that a cancellation of the awaiting task does not reach
-/// it. The awaiting task is cancelled all the same. A future is spawned; a task or future that is
-/// done already is given back.
+/// As `asyncio.shield` (`tasks.py`): awaits a future so that a cancellation of the awaiting task
+/// does not reach it. The awaiting task is cancelled all the same. A future is spawned; a task or
+/// future that is done already is given back. Awaiting it is a schedule point unless it is done,
+/// and a cancel point.
+///
+/// # Errors
+/// Those of the future; [`Error::Cancelled`](crate::Error::Cancelled).
 ///
 /// # Panics
 /// Outside a run.

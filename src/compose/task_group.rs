@@ -84,10 +84,23 @@ impl From<GroupError<Error>> for Error {
     }
 }
 
-/// Tasks that live no longer than a body. As `asyncio.TaskGroup`: the exit waits for all; the
-/// first that fails cancels the others and the body. Clones are handles of the same group.
+/// Tasks that live no longer than a body. As `asyncio.TaskGroup` (`taskgroups.py`): the exit waits
+/// for all; the first that fails cancels the others and the body. Clones are handles of the same
+/// group.
 ///
 /// Most programs want [`task_group`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, TaskGroup, run};
+/// run(async {
+///     let group = TaskGroup::new();
+///     let children = group.clone();
+///     let task = group.run(async move { children.spawn(async { 5 }) }).await?;
+///     assert_eq!(task.result()?, 5); // all children are done
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 pub struct TaskGroup<E>(Rc<Inner<E>>);
 
 struct Inner<E> {
@@ -126,6 +139,13 @@ impl<E: From<Error> + Clone + 'static> Default for TaskGroup<E> {
 
 impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     /// A group that is not entered.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, TaskGroup};
+    /// let group = TaskGroup::<Error>::new();
+    /// assert!(matches!(group.spawn(async {}), Err(Error::Misuse(_)))); // not entered yet
+    /// ```
     pub fn new() -> TaskGroup<E> {
         TaskGroup(Rc::new(Inner {
             stage: Cell::new(Stage::Created),
@@ -144,6 +164,23 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     /// # Errors
     /// [`Error::Misuse`] before the group is entered, while it shuts down, and after its end; the
     /// future is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, task_group};
+    /// let sum = run(async {
+    ///     let squares = task_group(async |group| {
+    ///         let tasks = [1, 2, 3].map(|n| group.spawn(async move { n * n }));
+    ///         let mut sum = 0;
+    ///         for task in tasks {
+    ///             sum += task?.await?;
+    ///         }
+    ///         Ok::<i32, Error>(sum)
+    ///     });
+    ///     Ok::<i32, Error>(squares.await?)
+    /// });
+    /// assert_eq!(sum.unwrap(), 14);
+    /// ```
     #[track_caller]
     pub fn spawn<F, M>(&self, future: F) -> Result<Task<<F::Output as Outcome<M>>::Value, E>, Error>
     where
@@ -156,6 +193,19 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     ///
     /// # Errors
     /// As [`spawn`](TaskGroup::spawn).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, task_group};
+    /// run(async {
+    ///     task_group(async |group| {
+    ///         let reader = group.spawn_named("reader", async {})?;
+    ///         assert_eq!(reader.name(), "reader");
+    ///         Ok::<(), Error>(())
+    ///     }).await?;
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     #[track_caller]
     pub fn spawn_named<F, M>(
         &self,
@@ -234,11 +284,24 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         }
     }
 
-    /// As `async with group: body`: runs the body, then waits for the children.
+    /// As `async with group: body`: runs the body, then waits for the children. A schedule point
+    /// if a child is not done, and a cancel point.
     ///
     /// # Errors
     /// [`GroupError::Errors`] if a child or the body failed; [`GroupError::Cancelled`] if the task
     /// was cancelled. [`Error::Misuse`] the second time, and outside a task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, GroupError, TaskGroup, run};
+    /// run(async {
+    ///     let group = TaskGroup::<Error>::new();
+    ///     let failed = group.run(async { Err::<(), _>(Error::QueueFull) }).await;
+    ///     assert!(matches!(failed, Err(GroupError::Errors(errors)) if errors.len() == 1));
+    ///     let again = group.run(async { Ok::<(), Error>(()) }).await;
+    ///     assert!(again.unwrap_err().to_string().contains("make a new one"));
+    /// }).unwrap();
+    /// ```
     pub async fn run<F, T, M>(&self, body: F) -> Result<T, GroupError<E>>
     where
         F: Future<Output = Result<T, E>>,

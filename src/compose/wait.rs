@@ -25,9 +25,12 @@ enum Until {
     FirstException,
 }
 
-/// As `asyncio.wait`: waits until all tasks are done, or the first, or the first with an error,
-/// or for so long. Cancels nothing, and raises nothing of theirs. The tasks come back, in the
-/// order given and without repetitions. A schedule point and a cancel point.
+/// As `asyncio.wait` (`tasks.py`): waits until all tasks are done, or the first, or the first with
+/// an error, or for so long. Cancels nothing, and raises nothing of theirs. The tasks come back, in
+/// the order given and without repetitions. A schedule point and a cancel point.
+///
+/// # Errors
+/// [`Error::InvalidValue`] if there is no task; [`Error::Cancelled`].
 ///
 /// # Examples
 /// ```
@@ -46,6 +49,13 @@ pub fn wait<A: Awaitable>(tasks: impl IntoIterator<Item = A>) -> Wait<A> {
 }
 
 /// What is waited for; see [`wait`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Task, Wait, run, wait};
+/// let nothing: Wait<Task<()>> = wait([]);
+/// assert!(matches!(run(async { nothing.await.map(drop) }), Err(Error::InvalidValue(_))));
+/// ```
 #[must_use = "a wait does nothing unless it is awaited"]
 pub struct Wait<A> {
     tasks: Vec<A>,
@@ -54,6 +64,18 @@ pub struct Wait<A> {
 }
 
 /// How far the tasks got.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Waited, run, spawn, wait, yield_now};
+/// run(async {
+///     let slow = spawn(async { while yield_now().await.is_ok() {} });
+///     let waited: Waited<_> = wait([spawn(async {}), slow]).first_completed().await?;
+///     assert_eq!((waited.done.len(), waited.pending.len()), (1, 1));
+///     waited.pending.iter().for_each(|task| drop(task.cancel()));
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Waited<A> {
     /// Those that are done.
@@ -64,18 +86,53 @@ pub struct Waited<A> {
 
 impl<A: Awaitable> Wait<A> {
     /// Waits at most so long.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, run, sleep, spawn, wait};
+    /// run(async {
+    ///     let nap = spawn(sleep(Duration::from_secs(9)));
+    ///     let waited = wait([nap]).timeout(Duration::from_secs(1)).await?;
+    ///     assert!(waited.done.is_empty() && !waited.pending[0].is_done()); // nothing is cancelled
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn timeout(mut self, duration: Duration) -> Wait<A> {
         self.timeout = Some(duration);
         self
     }
 
     /// As `return_when=FIRST_COMPLETED`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, now, run, sleep, spawn, wait};
+    /// run(async {
+    ///     let naps = [3, 1, 2].map(|secs| spawn(sleep(Duration::from_secs(secs))));
+    ///     wait(naps).first_completed().await?;
+    ///     assert_eq!(now().as_millis(), 1_000);
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn first_completed(mut self) -> Wait<A> {
         self.until = Until::FirstCompleted;
         self
     }
 
     /// As `return_when=FIRST_EXCEPTION`: a cancelled task is no exception.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, wait};
+    /// run(async {
+    ///     let tasks = [Ok(()), Err(Error::QueueFull)].map(|result| spawn(async { result }));
+    ///     let waited = wait(tasks).first_exception().await?;
+    ///     assert!(waited.done[1].is_failed());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn first_exception(mut self) -> Wait<A> {
         self.until = Until::FirstException;
         self

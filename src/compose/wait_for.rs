@@ -8,15 +8,16 @@ use crate::{
     time::{Timeout, now},
 };
 
-/// As `asyncio.wait_for`: awaits a future for at most so long, in the calling task; `None` waits
-/// for ever. A duration of zero takes a result that is there, and cancels what is not done: a
-/// future that is not a task then becomes one, and never starts. A schedule point and a cancel
-/// point.
+/// As `asyncio.wait_for` (`tasks.py`): awaits a future for at most so long, in the calling task;
+/// `None` waits for ever. A duration of zero takes a result that is there, and cancels what is not
+/// done: a future that is not a task then becomes one, and never starts. A schedule point and a
+/// cancel point.
 ///
 /// For a future that borrows, use [`timeout`](crate::timeout).
 ///
 /// # Errors
-/// Those of the future; [`Error::TimedOut`].
+/// Those of the future; [`Error::TimedOut`]; [`Error::Cancelled`]; [`Error::Misuse`] outside a
+/// task.
 ///
 /// # Examples
 /// ```

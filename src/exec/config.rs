@@ -24,13 +24,37 @@ pub struct Config {
 }
 
 impl Config {
-    /// At most so many loop iterations; beyond it the run is a livelock. Default: no limit.
+    /// At most so many loop iterations; beyond it the run is a livelock, [`Error::Livelock`].
+    /// Default: no limit.
+    ///
+    /// [`Error::Livelock`]: crate::Error::Livelock
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, yield_now};
+    /// let mut runner = Runner::new(Config::default().iterations_max(5));
+    /// let ran = runner.run(async { while yield_now().await.is_ok() {} });
+    /// assert!(matches!(ran, Err(Error::Livelock(5, _))));
+    /// ```
     pub fn iterations_max(mut self, iterations: u64) -> Config {
         self.limits().iterations = iterations;
         self
     }
 
-    /// At most so many handles run (steps of tasks, callbacks, timers). Default: 10,000,000.
+    /// At most so many handles run (steps of tasks, callbacks, timers); beyond it the run ends with
+    /// [`Error::StepCap`]. Default: 10,000,000.
+    ///
+    /// [`Error::StepCap`]: crate::Error::StepCap
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Error, Runner, sleep};
+    /// let mut runner = Runner::new(Config::default().steps_max(50));
+    /// let ticks = async { while sleep(Duration::from_secs(1)).await.is_ok() {} };
+    /// assert!(matches!(runner.run(ticks), Err(Error::StepCap(50))));
+    /// assert!(runner.time().as_millis() > 10_000);
+    /// ```
     pub fn steps_max(mut self, steps: u64) -> Config {
         self.limits().steps = steps;
         self
@@ -38,6 +62,14 @@ impl Config {
 
     /// At most so many handles without the clock moving; beyond it the run is a zero-time
     /// livelock. Default: 100,000.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, yield_now};
+    /// let mut runner = Runner::new(Config::default().instant_steps_max(50));
+    /// let ran = runner.run(async { while yield_now().await.is_ok() {} });
+    /// assert!(ran.unwrap_err().to_string().starts_with("livelock"));
+    /// ```
     pub fn instant_steps_max(mut self, steps: u64) -> Config {
         self.limits().instant_steps = steps;
         self
@@ -45,6 +77,23 @@ impl Config {
 
     /// Every poll gets a waker of its own, and stale ones do nothing. Legal by the contract of
     /// `Future::poll`, and the only thing that finds a whole family of bugs. Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::Poll};
+    /// use seedloop::{Config, Error, Runner, yield_now};
+    /// /// Do two polls of a task get the same waker?
+    /// fn same_waker(config: Config) -> bool {
+    ///     Runner::new(config).run(async {
+    ///         let waker = || poll_fn(|context| Poll::Ready(context.waker().clone()));
+    ///         let first = waker().await;
+    ///         yield_now().await?;
+    ///         Ok::<bool, Error>(waker().await.will_wake(&first))
+    ///     }).unwrap()
+    /// }
+    /// assert!(same_waker(Config::default()));
+    /// assert!(!same_waker(Config::default().fresh_wakers(true)));
+    /// ```
     pub fn fresh_wakers(mut self, on: bool) -> Config {
         self.settings.fresh_wakers = on;
         self
@@ -52,12 +101,34 @@ impl Config {
 
     /// At most so many cancellations are injected, into tasks that the program offers
     /// ([`Task::cancellable`](crate::Task::cancellable)). Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, spawn, yield_now};
+    /// let cancelled = |run| {
+    ///     let mut runner = Runner::seeded(Config::default().cancellations(1), 0, run);
+    ///     let ran = runner.run(async { spawn(yield_now()).cancellable().await });
+    ///     matches!(ran, Err(Error::Cancelled(_)))
+    /// };
+    /// assert!((0..20).any(cancelled) && !(0..20).all(cancelled));
+    /// ```
     pub fn cancellations(mut self, count: u32) -> Config {
         self.settings.cancellations = count;
         self
     }
 
     /// Cancellations may hit every task but main. Default: only those that are offered.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, spawn, yield_now};
+    /// let cancelled = |run| {
+    ///     let config = Config::default().cancellations(1).cancel_any(true);
+    ///     let ran = Runner::seeded(config, 0, run).run(async { spawn(yield_now()).await });
+    ///     matches!(ran, Err(Error::Cancelled(_)))
+    /// };
+    /// assert!((0..20).any(cancelled));
+    /// ```
     pub fn cancel_any(mut self, on: bool) -> Config {
         self.settings.cancel_any = on;
         self
@@ -65,6 +136,18 @@ impl Config {
 
     /// The clock may advance so often although something is ready: a timeout may fire although
     /// the reply is there. Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Error, Runner, timeout, yield_now};
+    /// let late = |run| {
+    ///     let mut runner = Runner::seeded(Config::default().slips(1), 0, run);
+    ///     let ran = runner.run(async { timeout(Duration::from_secs(1), yield_now()).await });
+    ///     matches!(ran, Err(Error::TimedOut))
+    /// };
+    /// assert!((0..20).any(late) && !(0..20).all(late));
+    /// ```
     pub fn slips(mut self, count: u32) -> Config {
         self.settings.slips = count;
         self
@@ -72,6 +155,26 @@ impl Config {
 
     /// In a deadlock, each task that waits for something foreign is polled once more. If one goes
     /// on, nobody had woken it for what it waited for: the report says so. Default: on.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::Poll};
+    /// use seedloop::{Config, Error, Runner};
+    /// /// The task that goes on although nobody has woken it.
+    /// fn lost_wakeup(config: Config) -> Option<String> {
+    ///     let mut polls = 0;
+    ///     let forgets_to_wake = poll_fn(move |_| {
+    ///         polls += 1;
+    ///         if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+    ///     });
+    ///     let Err(Error::Deadlock(deadlock)) = Runner::new(config).run(forgets_to_wake) else {
+    ///         panic!("nobody wakes it")
+    ///     };
+    ///     deadlock.lost_wakeup.as_deref().map(String::from)
+    /// }
+    /// assert_eq!(lost_wakeup(Config::default()), Some("main".into()));
+    /// assert_eq!(lost_wakeup(Config::default().probe(false)), None);
+    /// ```
     pub fn probe(mut self, on: bool) -> Config {
         self.settings.no_probe = !on;
         self
@@ -79,6 +182,19 @@ impl Config {
 
     /// asyncio's debug mode: a handle that takes 100 ms or more is reported by its name to the
     /// exception handler, as `slow_callback` if it is virtual time, and as `slow in real time`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc, time::Duration};
+    /// use seedloop::{Config, Runner, busy};
+    /// let mut runner = Runner::new(Config::default().debug(true));
+    /// let told = Rc::new(RefCell::new(Vec::new()));
+    /// let ears = told.clone();
+    /// runner.set_exception_handler(move |context| ears.borrow_mut().push(context.to_string()));
+    /// runner.run(async { busy(Duration::from_millis(250)) })?;
+    /// assert_eq!(told.borrow()[0], "slow_callback (task main): 250");
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn debug(mut self, on: bool) -> Config {
         self.settings.debug = on;
         self
@@ -87,12 +203,32 @@ impl Config {
     /// A handle that runs for longer than this, in real time, ends the process with code 101, and a
     /// text on standard error that names the task: a hang inside one poll cannot be left in any
     /// other way. `None` for no limit. Default: none.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Runner, sleep};
+    /// let mut runner = Runner::new(Config::default().watchdog(Some(Duration::from_secs(5))));
+    /// assert!(runner.run(sleep(Duration::from_secs(60))).is_ok()); // virtual time does not count
+    /// ```
     pub fn watchdog(mut self, limit: Option<Duration>) -> Config {
         self.watchdog = limit;
         self
     }
 
     /// Record every event, for [`RunReport::trace`](crate::RunReport::trace). Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, log};
+    /// let events = |config| {
+    ///     let mut runner = Runner::new(config);
+    ///     runner.run(async { log("hello") }).unwrap();
+    ///     runner.finish().trace.events().len()
+    /// };
+    /// assert_eq!(events(Config::default()), 0);
+    /// assert!(events(Config::default().record(true)) > 0);
+    /// ```
     pub fn record(mut self, on: bool) -> Config {
         self.record = on;
         self
@@ -100,6 +236,17 @@ impl Config {
 
     /// Other threads hold wakers: with nothing ready and no timer, wait for them in real time
     /// instead of reporting a deadlock. Such a run is not deterministic. Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner};
+    /// let (sender, receiver) = futures::channel::oneshot::channel();
+    /// let mut runner = Runner::new(Config::default().other_threads(true));
+    /// let thread = std::thread::spawn(move || sender.send(5));
+    /// assert_eq!(runner.run(async { receiver.await.unwrap() })?, 5);
+    /// # thread.join().unwrap().unwrap();
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn other_threads(mut self, on: bool) -> Config {
         self.other_threads = on;
         self

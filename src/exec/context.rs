@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{sched::ChoiceKind, trace::Kind};
 
-/// Is there a run on this thread?
+/// Is there a run on this thread? As `loop.is_running()` of the thread's loop.
 ///
 /// # Examples
 /// ```
@@ -66,7 +66,7 @@ pub fn current_task() -> Option<TaskRef> {
     .flatten()
 }
 
-/// As `asyncio.all_tasks()`: the tasks that are not done, in order of creation.
+/// As `asyncio.all_tasks()`: the tasks that are not done, in order of creation; none outside a run.
 ///
 /// # Examples
 /// ```
@@ -130,7 +130,7 @@ pub fn stop() {
 
 /// Leaves the loop right after the current handle, as `SystemExit` and `KeyboardInterrupt` do in
 /// asyncio: [`Runner::run`](crate::Runner::run) gives [`Error::Interrupted`](crate::Error), and
-/// what was ready is run by the clean-up.
+/// what was ready is run by the clean-up. Nothing outside a run. Not a schedule point.
 ///
 /// # Examples
 /// ```
@@ -145,7 +145,7 @@ pub fn interrupt() {
     try_with(|shell| shell.interrupt());
 }
 
-/// As `loop.call_soon`: runs `callback` in the next iteration. Needs a run.
+/// As `loop.call_soon`: runs `callback` in the next iteration. Not a schedule point.
 ///
 /// # Panics
 /// Outside a run.
@@ -224,7 +224,8 @@ pub fn at_end(invariant: impl FnOnce() + 'static) {
     try_with(|shell| shell.at_end(Box::new(invariant)));
 }
 
-/// Writes a line into the trace, and into the digest.
+/// Writes a line into the trace, and into the digest; [`Trace::logs`](crate::Trace::logs) reads it
+/// back. Nothing outside a run. Not a schedule point.
 ///
 /// # Examples
 /// ```
@@ -260,8 +261,8 @@ pub fn choose(options: u32) -> u32 {
     chosen.unwrap_or(0)
 }
 
-/// A context variable: each task has its own value. As `contextvars.ContextVar`: a task, a
-/// callback and a timer start with a copy of the values of whoever made them, and what they set
+/// A context variable: each task has its own value. As `contextvars.ContextVar` (PEP 567): a task,
+/// a callback and a timer start with a copy of the values of whoever made them, and what they set
 /// is seen by nobody else. A future that is awaited directly shares its awaiter's values.
 ///
 /// # Examples
@@ -293,6 +294,16 @@ impl<T> Clone for ContextVar<T> {
 
 impl<T: 'static> ContextVar<T> {
     /// A variable without a value. Two variables of one name are two variables.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{ContextVar, run};
+    /// let (one, two) = (ContextVar::new("id"), ContextVar::new("id"));
+    /// run(async move {
+    ///     one.set(1);
+    ///     assert_eq!((one.get(), two.get()), (Some(1), None::<i32>));
+    /// }).unwrap();
+    /// ```
     pub fn new(name: &str) -> ContextVar<T> {
         // Tells variables apart; never in a trace.
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -301,12 +312,23 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// With a value for where none was set.
+    ///
+    /// # Examples
+    /// ```
+    /// let depth = seedloop::ContextVar::new("depth").with_default(0);
+    /// assert_eq!(depth.get(), Some(0));
+    /// ```
     pub fn with_default(mut self, default: T) -> ContextVar<T> {
         self.default = Some(Rc::new(default));
         self
     }
 
     /// The variable's name.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(seedloop::ContextVar::<i32>::new("depth").name(), "depth");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -323,6 +345,19 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// Sets the value in the current context. Nothing outside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{ContextVar, Error, run, spawn};
+    /// let user = ContextVar::new("user");
+    /// run(async move {
+    ///     user.set("ann");
+    ///     let seen = spawn({ let user = user.clone(); async move { user.get() } });
+    ///     user.set("bob"); // the task has its copy already
+    ///     assert_eq!(seen.await?, Some("ann"));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn set(&self, value: T) {
         let old =
             try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, Rc::new(value)));

@@ -325,12 +325,7 @@ impl Core {
     }
 
     /// Names a callback and gives it a copy of the current context.
-    pub(crate) fn name_call(
-        &mut self,
-        call: CallId,
-        what: &'static str,
-        closure: Option<Closure>,
-    ) {
+    pub(crate) fn name_call(&mut self, call: CallId, what: &'static str, closure: Option<Closure>) {
         let (object, context) = (self.new_object(what), self.context().clone());
         self.calls.put(call.index(), CallInfo { object, context, closure });
     }
@@ -394,7 +389,11 @@ impl Core {
 
     /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
     #[inline(always)]
-    pub(super) fn take_waker(&mut self, task: TaskId, inbox: &RefCell<Arc<Inbox<Mail>>>) -> Arc<TaskWaker> {
+    pub(super) fn take_waker(
+        &mut self,
+        task: TaskId,
+        inbox: &RefCell<Arc<Inbox<Mail>>>,
+    ) -> Arc<TaskWaker> {
         let fresh = self.settings.fresh_wakers;
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
         let waker = match info.waker.take() {

@@ -41,6 +41,17 @@ impl Cancelled {
     }
 
     /// The cancellation that `error` is: the first in its chain of sources.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Cancelled, Error};
+    /// #[derive(Debug, thiserror::Error)]
+    /// #[error("the upload stopped")]
+    /// struct Upload(#[from] Error);
+    /// let upload = Upload(Cancelled::new(Some("too slow")).into());
+    /// assert_eq!(Cancelled::find(&upload).unwrap().message(), Some("too slow"));
+    /// assert!(Cancelled::find(&Upload(Error::TimedOut)).is_none());
+    /// ```
     pub fn find(error: &(dyn StdError + 'static)) -> Option<Cancelled> {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -145,6 +156,13 @@ pub enum Error {
 
 impl Error {
     /// The cancellation, if it is one.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Cancelled, Error};
+    /// assert!(Error::from(Cancelled::new(None)).cancelled().is_some());
+    /// assert!(Error::TimedOut.cancelled().is_none());
+    /// ```
     pub fn cancelled(&self) -> Option<&Cancelled> {
         match self {
             Error::Cancelled(cancelled) => Some(cancelled),

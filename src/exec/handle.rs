@@ -8,7 +8,7 @@ use crate::{
     trace::Kind,
 };
 
-/// A scheduled callback: asyncio's `Handle` and `TimerHandle`.
+/// A scheduled callback: asyncio's `Handle` and `TimerHandle` (`events.py`).
 ///
 /// # Examples
 /// ```
@@ -55,6 +55,16 @@ impl Handle {
     }
 
     /// As `Handle.cancel()`: the callback will not run. Nothing if it has.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, call_soon, run, yield_now};
+    /// run(async {
+    ///     let handle = call_soon(|| unreachable!("it is cancelled"));
+    ///     handle.cancel();
+    ///     yield_now().await
+    /// }).unwrap();
+    /// ```
     pub fn cancel(&self) {
         if self.cancelled.replace(true) {
             return;

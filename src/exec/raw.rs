@@ -58,6 +58,13 @@ impl TaskRef {
     }
 
     /// The task's name: the one it was given, else its path.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{current_task, run};
+    /// let main = run(async { current_task() }).unwrap().unwrap();
+    /// assert_eq!(main.name(), "a task of another run"); // its run is over
+    /// ```
     pub fn name(self) -> String {
         self.known_name().map_or_else(|| "a task of another run".into(), |name| name.to_string())
     }
@@ -72,6 +79,18 @@ impl TaskRef {
     }
 
     /// As `Task.cancel(msg)`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async { yield_now().await });
+    ///     yield_now().await?;
+    ///     assert!(task.id().cancel_with("enough"));
+    ///     assert_eq!(task.await.unwrap_err().to_string(), "cancelled: enough");
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancel_with(self, message: &str) -> bool {
         self.cancel_message(&Some(message.into()))
     }
@@ -81,11 +100,32 @@ impl TaskRef {
     }
 
     /// Drops the task's future at its next step, as Rust's runtimes do. False if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let deaf = spawn(async { loop { let _cancelled = yield_now().await; } });
+    ///     assert!(deaf.id().abort());
+    ///     assert!(matches!(deaf.await, Err(Error::Cancelled(_))));
+    /// }).unwrap();
+    /// ```
     pub fn abort(self) -> bool {
         self.with(|shell| shell.abort(self.task)) == Some(true)
     }
 
     /// As `Task.uncancel()`: takes one request back; gives the count that is left.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{current_task, run, yield_now};
+    /// run(async {
+    ///     let me = current_task().unwrap();
+    ///     assert!(me.cancel() && me.cancelling() == 1);
+    ///     assert_eq!(me.uncancel(), 0); // withdrawn before it was told
+    ///     yield_now().await
+    /// }).unwrap();
+    /// ```
     pub fn uncancel(self) -> u32 {
         self.with(|shell| shell.uncancel(self.task)).unwrap_or(0)
     }
@@ -274,6 +314,18 @@ impl RawFuture {
     }
 
     /// Is it done?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, raw::RawFuture, run};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(!gate.is_done());
+    ///     gate.resolve();
+    ///     assert!(gate.is_done());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn is_done(&self) -> bool {
         self.state() != State::Pending
     }
@@ -284,6 +336,17 @@ impl RawFuture {
     }
 
     /// Ends it as failed. False if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{kernel::State, raw::RawFuture, run, Error};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(gate.fail() && !gate.resolve());
+    ///     assert_eq!(gate.state(), State::Failed);
+    ///     gate.wait().await // it is done; what failed is for its owner to say
+    /// }).unwrap();
+    /// ```
     pub fn fail(&self) -> bool {
         self.end(State::Failed, Kind::Fail)
     }
@@ -298,6 +361,17 @@ impl RawFuture {
     }
 
     /// Cancels it. False if it is done, or if what it stands for refuses.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, raw::RawFuture, run};
+    /// run(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     assert!(gate.cancel(Some("closed")));
+    ///     assert_eq!(gate.wait().await.unwrap_err().to_string(), "cancelled: closed");
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancel(&self, message: Option<&str>) -> bool {
         self.cancel_message(&message.map(Arc::from))
     }
@@ -323,6 +397,21 @@ impl RawFuture {
     }
 
     /// Runs `callback` when it is done, through the ready handles; if it is done, soon.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{log, raw::RawFuture, trace_of, yield_now};
+    /// let trace = trace_of(async {
+    ///     let gate = RawFuture::new("gate")?;
+    ///     gate.on_done(|| log("open"));
+    ///     let other = gate.on_done(|| unreachable!("it is taken back"));
+    ///     assert!(gate.remove_on_done(other));
+    ///     gate.resolve();
+    ///     log("resolved");
+    ///     yield_now().await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["resolved", "open"]));
+    /// ```
     pub fn on_done(&self, callback: impl FnOnce() + 'static) -> CallId {
         let mut core = self.shell.core.borrow_mut();
         let call = core.kernel.on_done(self.id);
@@ -343,6 +432,9 @@ impl RawFuture {
 
     /// Waits until it is done: the current task is woken then. The cancellation of the future,
     /// or of the task, is an error. A schedule point if it is pending, and a cancel point.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::WrongLoop`] in another run.
     pub fn wait(&self) -> impl Future<Output = Result<(), Error>> + '_ {
         let mut wait = Wait::on(self.id);
         std::future::poll_fn(move |context| {

@@ -88,6 +88,24 @@ impl Recorder {
 }
 
 /// Where a replay left the run that its token is of.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, yield_now};
+/// async fn yields(times: u32) -> Result<(), Error> {
+///     for _ in 0..times {
+///         yield_now().await?;
+///     }
+///     Ok(())
+/// }
+/// let mut first = Runner::new(Config::default());
+/// first.run(yields(2))?;
+/// let token = first.finish().token;
+/// let mut changed = Runner::replay(&token).unwrap();
+/// let Err(Error::Diverged(divergence)) = changed.run(yields(3)) else { panic!("it changed") };
+/// assert!(divergence.to_string().starts_with("diverged at step 4: expected "));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Divergence {
     /// The step: handles run, from 1. With long runs the first of the steps that were compared.

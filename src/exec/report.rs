@@ -8,7 +8,8 @@ use crate::{
     trace::{Digest, Pick, Plan, Token, Trace},
 };
 
-/// What the loop tells its exception handler: asyncio's `context` dictionary.
+/// What the loop tells its exception handler: the `context` dictionary of asyncio's
+/// `call_exception_handler` (`base_events.py`).
 ///
 /// # Examples
 /// ```
@@ -46,6 +47,12 @@ impl ExceptionContext {
     }
 
     /// With the text of an error.
+    ///
+    /// # Examples
+    /// ```
+    /// let context = seedloop::ExceptionContext::new("lost").error("no reply");
+    /// assert_eq!(context.to_string(), "lost: no reply");
+    /// ```
     pub fn error(mut self, error: impl Into<String>) -> ExceptionContext {
         self.error = Some(error.into());
         self
@@ -58,11 +65,34 @@ impl ExceptionContext {
     }
 
     /// The error itself, if it is known and of this type.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, spawn, yield_now};
+    /// let mut runner = Runner::new(Config::default());
+    /// runner.set_exception_handler(|context| {
+    ///     assert!(matches!(context.downcast(), Some(Error::QueueFull)));
+    /// });
+    /// runner.run(async {
+    ///     drop(spawn(async { Err::<(), _>(Error::QueueFull) }));
+    ///     yield_now().await
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn downcast<E: 'static>(&self) -> Option<&E> {
         self.exception.as_ref()?.downcast_ref()
     }
 
     /// With the task that failed.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{ExceptionContext, current_task, run};
+    /// run(async {
+    ///     let context = ExceptionContext::new("odd").task(current_task().unwrap());
+    ///     assert_eq!(context.to_string(), "odd (task main)");
+    /// }).unwrap();
+    /// ```
     pub fn task(mut self, task: TaskRef) -> ExceptionContext {
         self.task = Some(task);
         self.name = task.known_name().map(|name| format!("task {name}").into());
@@ -103,6 +133,19 @@ pub(crate) struct Panic {
 }
 
 /// A task's panic, as a report shows it.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner, spawn_named};
+/// let mut runner = Runner::new(Config::default());
+/// runner.run(async {
+///     let parser = spawn_named("parser", async { panic!("no colon") });
+///     assert!(parser.await.is_err());
+/// })?;
+/// let panic = &runner.finish().panics[0];
+/// assert_eq!((&*panic.task, &*panic.message, panic.retrieved), ("parser", "no colon", true));
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskPanic {
     /// The task's name, or its path.
@@ -154,11 +197,27 @@ pub struct RunReport {
 impl RunReport {
     /// The token that replays the run from its choices alone: an edited or shortened list of them
     /// is a run too.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, choose, trace::Plan};
+    /// let ran = Check::new().try_schedule(&Default::default(), || async { choose(2); }).unwrap();
+    /// assert_eq!(ran.raw_token().plan, Plan::Raw(Vec::new())); // asyncio's order has no picks
+    /// ```
     pub fn raw_token(&self) -> Token {
         Token { plan: Plan::Raw(self.picks.clone()), ..self.token.clone() }
     }
 
     /// What a scheduler may know of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, sched::{RandomWalk, RunPlan, Scheduler}};
+    /// let mut walk = RandomWalk::new(7, 0);
+    /// let report = Runner::seeded(Config::default(), 7, 0).finish();
+    /// let next = walk.next_run(Some(&report.summary(true)));
+    /// assert_eq!(next, Some(RunPlan { run: 1 }));
+    /// ```
     pub fn summary(&self, passed: bool) -> sched::RunReport {
         let RunReport { steps, choices, digest, .. } = *self;
         sched::RunReport { steps, choices, digest, passed }

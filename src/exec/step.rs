@@ -140,11 +140,7 @@ impl Shell {
     }
 
     /// Runs a callback.
-    pub(super) fn call<'a>(
-        &'a self,
-        call: CallId,
-        mut core: RefMut<'a, Core>,
-    ) -> RefMut<'a, Core> {
+    pub(super) fn call<'a>(&'a self, call: CallId, mut core: RefMut<'a, Core>) -> RefMut<'a, Core> {
         let (closure, is_to_run) = core.begin_call(call);
         drop(core);
         if is_to_run {

@@ -63,6 +63,16 @@ pub struct Deadlock {
 }
 
 /// A task that waits for what never comes.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Event, StuckTask, run, spawn_named};
+/// let stuck = run(async { spawn_named("reader", async { Event::new().wait().await }).await });
+/// let Err(Error::Deadlock(deadlock)) = stuck else { panic!("nobody sets the event") };
+/// let [main, reader]: &[StuckTask] = &deadlock.tasks[..] else { panic!("two tasks") };
+/// assert_eq!(main.waits_for, ["task reader"]);
+/// assert!(reader.spawned_at.contains(".rs:"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckTask {
     /// Its name, or its path.

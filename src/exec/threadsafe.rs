@@ -54,6 +54,24 @@ impl LoopHandle {
     /// [`Error::LoopClosed`]; the callback is dropped then.
     ///
     /// [`TaskRef::cancel`]: crate::TaskRef::cancel
+    ///
+    /// # Examples
+    /// ```
+    /// use std::thread;
+    /// use seedloop::{Config, Error, Runner, loop_handle};
+    /// let mut runner = Runner::new(Config::default().other_threads(true));
+    /// let answer = runner.run(async {
+    ///     let (sender, receiver) = futures::channel::oneshot::channel();
+    ///     let handle = loop_handle()?;
+    ///     let thread = thread::spawn(move || {
+    ///         handle.call_soon_threadsafe(move || sender.send(5).unwrap())
+    ///     });
+    ///     let answer = receiver.await.unwrap();
+    ///     thread.join().unwrap()?;
+    ///     Ok::<i32, Error>(answer)
+    /// });
+    /// assert_eq!(answer.unwrap(), 5);
+    /// ```
     pub fn call_soon_threadsafe(
         &self,
         callback: impl FnOnce() + Send + 'static,
@@ -62,6 +80,18 @@ impl LoopHandle {
     }
 
     /// Is the loop closed?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let handle = event_loop.handle();
+    /// assert!(!handle.is_closed());
+    /// event_loop.close()?;
+    /// assert!(handle.is_closed());
+    /// assert!(matches!(handle.call_soon_threadsafe(|| {}), Err(Error::LoopClosed)));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }

@@ -4,17 +4,48 @@
 use super::{FutureId, Handle, Kernel, State, slab::Key};
 
 /// Names a callback or timer.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, CallId, Kernel};
+/// let mut kernel = Kernel::default();
+/// let timer: CallId = kernel.arm(5_000, Action::Closure);
+/// assert_eq!(kernel.deadline(timer), Some(5_000));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId(pub(super) Key);
 
 impl CallId {
     /// The call's place in side tables; reused once the call is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Action, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let first = kernel.arm(1, Action::Closure);
+    /// assert!(kernel.cancel_call(first)); // an armed timer is gone then
+    /// let second = kernel.arm(1, Action::Closure);
+    /// assert_eq!(first.index(), second.index());
+    /// assert_ne!(first, second);
+    /// ```
     pub fn index(self) -> usize {
         self.0.index()
     }
 }
 
 /// What a callback does when it runs.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, Handle, Kernel, OnCancel};
+/// let mut kernel = Kernel::default();
+/// let sleep = kernel.future_new(OnCancel::Itself);
+/// kernel.arm(5_000, Action::Resolve(sleep));
+/// kernel.begin_iteration();
+/// let Handle::Call(call) = kernel.take(0) else { panic!("nothing steps") };
+/// assert_eq!(kernel.begin_call(call), Some(Action::Resolve(sleep)));
+/// assert!(kernel.is_done(sleep));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// The shell runs its closure.
@@ -50,8 +81,8 @@ impl Kernel {
         call
     }
 
-    /// `loop.call_at`: arms a timer. Every deadline, also one that has passed, goes through the
-    /// timers and joins the ready handles at the start of an iteration.
+    /// `loop.call_at`, in ns: arms a timer. Every deadline, also one that has passed, goes through
+    /// the timers and joins the ready handles at the start of an iteration.
     pub fn arm(&mut self, deadline: u64, action: Action) -> CallId {
         let key = (deadline, self.registrations);
         self.registrations += 1;
@@ -62,6 +93,21 @@ impl Kernel {
 
     /// `Handle.cancel()`: a timer is disarmed, a ready handle stays as a no-op. Says whether
     /// there was anything to cancel.
+    ///
+    /// # Panics
+    /// On a done callback: [`remove_on_done`](Kernel::remove_on_done) takes it back.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Action, Handle, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let (soon, later) = (kernel.call_soon(Action::Closure), kernel.arm(5_000, Action::Closure));
+    /// assert!(kernel.cancel_call(soon) && kernel.cancel_call(later));
+    /// assert_eq!((kernel.ready_len(), kernel.next_deadline()), (1, None));
+    /// kernel.begin_iteration();
+    /// assert_eq!(kernel.take(0), Handle::Call(soon));
+    /// assert_eq!(kernel.begin_call(soon), None); // a no-op
+    /// ```
     pub fn cancel_call(&mut self, call: CallId) -> bool {
         let Some(entry) = self.calls.get_mut(call.0) else {
             return false;
@@ -78,7 +124,7 @@ impl Kernel {
         true
     }
 
-    /// The deadline of an armed timer.
+    /// The deadline of an armed timer, in ns; none once it is due.
     pub fn deadline(&self, call: CallId) -> Option<u64> {
         match self.calls.get(call.0)?.place {
             Place::Armed(deadline, _) => Some(deadline),
@@ -87,12 +133,25 @@ impl Kernel {
     }
 
     /// Is the callback still to run?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Action, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let call = kernel.call_soon(Action::Closure);
+    /// assert!(kernel.is_scheduled(call));
+    /// kernel.cancel_call(call);
+    /// assert!(!kernel.is_scheduled(call) && kernel.ready_len() == 1);
+    /// ```
     pub fn is_scheduled(&self, call: CallId) -> bool {
         self.calls.get(call.0).is_some_and(|call| call.place != Place::Cancelled)
     }
 
     /// Runs a callback that was taken from the ready handles, as far as the kernel does: gives
     /// `Closure` if the shell is to run it now, `None` if it was cancelled.
+    ///
+    /// # Panics
+    /// If there is no such callback.
     pub fn begin_call(&mut self, call: CallId) -> Option<Action> {
         let entry = self.calls.remove(call.0).expect("a ready callback exists");
         match (entry.place, entry.action) {

@@ -16,6 +16,16 @@ enum Frame {
 
 impl Kernel {
     /// `Future.cancel(msg)`: false if the future is done, or if no child of it took the cancel.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// assert!(kernel.cancel(future, &Some("bored".into())));
+    /// assert!(!kernel.cancel(future, &None)); // it is done
+    /// assert_eq!(kernel.own_message(future).as_deref(), Some("bored"));
+    /// ```
     pub fn cancel(&mut self, future: FutureId, message: &Message) -> bool {
         let mut stack = Vec::new();
         let answer = self.reach_future(future, message, &mut stack);
@@ -24,6 +34,20 @@ impl Kernel {
 
     /// `Task.cancel(msg)`: the innermost futures that the task waits for are cancelled; where
     /// that is refused, the task is told at its next step. False if it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Answer, Exit, Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.poll_await(task, Some(future), &mut None);
+    /// kernel.end_step(task, Exit::Pending);
+    /// assert!(kernel.cancel_task(task, &None));
+    /// assert_eq!(kernel.state(future), State::Cancelled); // the innermost wait
+    /// assert_eq!((kernel.cancelling(task), kernel.ready_len()), (1, 1));
+    /// ```
     pub fn cancel_task(&mut self, task: TaskId, message: &Message) -> bool {
         let mut stack = Vec::new();
         let answer = self.reach_task(task, message, &mut stack);

@@ -9,6 +9,19 @@ use super::{
 
 /// A state in which ids are numbered by the order in which the ready handles, the timers and the
 /// tasks lead to them, and deadlines are relative to now.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, Kernel};
+/// let armed = |now, deadline| {
+///     let mut kernel = Kernel::default();
+///     kernel.busy(now);
+///     kernel.arm(deadline, Action::Closure);
+///     kernel.canonical()
+/// };
+/// assert_eq!(armed(0, 5), armed(100, 105)); // the clock is history
+/// assert_ne!(armed(0, 5), armed(0, 6));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Canonical(Vec<u64>);
 
@@ -77,6 +90,17 @@ impl Writer {
 impl Kernel {
     /// The state without its history; see [`Canonical`]. The iteration's number, the counters of
     /// registrations and spawns, and the steps of each task are history.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let empty = kernel.canonical();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// assert_ne!(kernel.canonical(), empty);
+    /// kernel.future_release(future);
+    /// assert_eq!(kernel.canonical(), empty);
+    /// ```
     pub fn canonical(&self) -> Canonical {
         let mut writer = Writer::default();
         writer.word(self.ready.batch_len() as u64);

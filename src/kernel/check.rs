@@ -12,6 +12,15 @@ const INTERVAL: u64 = 4_096;
 
 impl Kernel {
     /// Panics if an invariant is broken: always for small states, else every 4,096 steps.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// for step in 0..3 {
+    ///     kernel.spawn();
+    ///     kernel.check(step);
+    /// }
+    /// ```
     pub fn check(&self, step: u64) {
         let size = self.tasks.len().max(self.ready.len()).max(self.futures.len());
         if size <= SMALL || step.is_multiple_of(INTERVAL) {
@@ -20,6 +29,13 @@ impl Kernel {
     }
 
     /// Panics if an invariant is broken.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// kernel.spawn();
+    /// kernel.check_all();
+    /// ```
     pub fn check_all(&self) {
         self.check_ready();
         self.check_timers();

@@ -6,17 +6,47 @@ use smallvec::SmallVec;
 use super::{Action, CallId, Kernel, Message, TaskId, calls::Place, slab::Key};
 
 /// Names a future.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{FutureId, Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let future: FutureId = kernel.future_new(OnCancel::Itself);
+/// assert_eq!(kernel.state(future), State::Pending);
+/// kernel.future_release(future);
+/// assert_eq!(kernel.state(future), State::Cancelled); // it is gone
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FutureId(pub(super) Key);
 
 impl FutureId {
     /// The future's place in side tables; reused once the future is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let first = kernel.future_new(OnCancel::Itself);
+    /// kernel.future_release(first);
+    /// let second = kernel.future_new(OnCancel::Itself);
+    /// assert!(first.index() == second.index() && first != second);
+    /// ```
     pub fn index(self) -> usize {
         self.0.index()
     }
 }
 
 /// Where a future stands. It leaves `Pending` once.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let future = kernel.future_new(OnCancel::Itself);
+/// assert!(kernel.resolve(future, State::Failed));
+/// assert!(!kernel.resolve(future, State::Finished)); // once
+/// assert_eq!(kernel.state(future), State::Failed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Not done.
@@ -30,6 +60,17 @@ pub enum State {
 }
 
 /// What a future's `cancel` does.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let children = [OnCancel::Itself, OnCancel::Itself].map(|rule| kernel.future_new(rule));
+/// let gathering = kernel.future_new(OnCancel::Children(children.to_vec()));
+/// assert!(kernel.cancel(gathering, &None));
+/// assert!(children.iter().all(|&child| kernel.state(child) == State::Cancelled));
+/// assert_eq!(kernel.state(gathering), State::Pending); // its callbacks end it
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OnCancel {
     /// It ends as cancelled: a plain future.
@@ -85,6 +126,15 @@ impl Kernel {
     }
 
     /// The last handle is gone. A pending future's callbacks never run: they are given back.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// let call = kernel.on_done(future);
+    /// assert_eq!(kernel.future_release(future), [call]);
+    /// ```
     pub fn future_release(&mut self, future: FutureId) -> Vec<CallId> {
         let Some(gone) = self.futures.remove(future.0) else {
             return Vec::new();
@@ -111,17 +161,49 @@ impl Kernel {
     }
 
     /// Was a cancel passed on to a child? The gathering then ends as cancelled in any case.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let child = kernel.future_new(OnCancel::Itself);
+    /// let gathering = kernel.future_new(OnCancel::Children(vec![child]));
+    /// kernel.cancel(gathering, &None);
+    /// assert!(kernel.is_cancel_requested(gathering) && !kernel.is_done(gathering));
+    /// ```
     pub fn is_cancel_requested(&self, future: FutureId) -> bool {
         self.futures.get(future.0).is_some_and(|future| future.cancel_requested)
     }
 
     /// What the future's `cancel` would do: says who is to complete it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// let future = kernel.future_of(task).unwrap();
+    /// assert_eq!(kernel.on_cancel(future), Some(&OnCancel::Task(task)));
+    /// ```
     pub fn on_cancel(&self, future: FutureId) -> Option<&OnCancel> {
         self.futures.get(future.0).map(|future| &future.on_cancel)
     }
 
     /// The message of the cancellation, as `_make_cancelled_error`: the one of the error that
     /// ended a task is handed out once.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Ended(End::Cancelled(Some("bored".into()))));
+    /// let future = kernel.future_of(task).unwrap();
+    /// assert_eq!(kernel.take_message(future).as_deref(), Some("bored"));
+    /// assert_eq!(kernel.take_message(future), None);
+    /// ```
     pub fn take_message(&mut self, future: FutureId) -> Message {
         let future = self.futures.get_mut(future.0)?;
         if future.message_once { future.message.take() } else { future.message.clone() }
@@ -150,6 +232,17 @@ impl Kernel {
     }
 
     /// The shell wants to know when this pending future is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// kernel.observe(future);
+    /// kernel.resolve(future, State::Finished);
+    /// assert_eq!(kernel.take_observed(), [future]);
+    /// assert!(kernel.take_observed().is_empty());
+    /// ```
     pub fn observe(&mut self, future: FutureId) {
         if let Some(entry) = self.futures.get_mut(future.0) {
             entry.observed = true;
@@ -168,6 +261,18 @@ impl Kernel {
     }
 
     /// `add_done_callback`: on a done future the callback is ready at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Handle, Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let future = kernel.future_new(OnCancel::Itself);
+    /// let call = kernel.on_done(future);
+    /// assert_eq!(kernel.ready_len(), 0);
+    /// kernel.resolve(future, State::Finished);
+    /// assert_eq!(kernel.ready(0), Some(Handle::Call(call)));
+    /// assert!(!kernel.remove_on_done(future, call)); // it runs
+    /// ```
     pub fn on_done(&mut self, future: FutureId) -> CallId {
         match self.futures.get(future.0) {
             Some(entry) if entry.state == State::Pending => {

@@ -6,11 +6,26 @@ use smallvec::SmallVec;
 use super::{FutureId, Handle, Kernel, Message, OnCancel, State, futures::Callback, slab::Key};
 
 /// Names a task.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, TaskId};
+/// let mut kernel = Kernel::default();
+/// let tasks: Vec<TaskId> = (0..3).map(|_| kernel.spawn()).collect();
+/// assert_eq!(kernel.live_tasks(), tasks); // in order of creation
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(pub(super) Key);
 
 impl TaskId {
     /// The task's place in side tables; reused once the task is gone.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let tasks = [kernel.spawn(), kernel.spawn()];
+    /// assert_eq!(tasks.map(|task| task.index()), [0, 1]);
+    /// ```
     #[inline]
     pub fn index(self) -> usize {
         self.0.index()
@@ -27,6 +42,20 @@ impl TaskId {
 }
 
 /// What a task does when its step is taken.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Entry, Kernel};
+/// let mut kernel = Kernel::default();
+/// let (task, doomed) = (kernel.spawn(), kernel.spawn());
+/// kernel.cancel_task(doomed, &Some("too late".into()));
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// assert_eq!(kernel.begin_step(task), Entry::Poll);
+/// # kernel.end_step(task, seedloop::kernel::Exit::Pending);
+/// kernel.take(0);
+/// assert_eq!(kernel.begin_step(doomed), Entry::Drop(Some("too late".into()))); // never began
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Poll it.
@@ -39,6 +68,24 @@ pub enum Entry {
 }
 
 /// What the poll of an await finds.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Answer, Exit, Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// kernel.begin_step(task);
+/// let mut since = None;
+/// assert_eq!(kernel.poll_await(task, Some(future), &mut since), Answer::Pending);
+/// kernel.end_step(task, Exit::Pending);
+/// kernel.resolve(future, State::Finished); // the task is ready again
+/// kernel.begin_iteration();
+/// kernel.take(0);
+/// kernel.begin_step(task);
+/// assert_eq!(kernel.poll_await(task, Some(future), &mut since), Answer::Done);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Not yet; the task is woken when it is done.
@@ -50,6 +97,22 @@ pub enum Answer {
 }
 
 /// How a task's body ended.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{End, Exit, Kernel, State};
+/// let ends = |end: End| {
+///     let mut kernel = Kernel::default();
+///     let task = kernel.spawn();
+///     kernel.begin_iteration();
+///     kernel.take(0);
+///     kernel.begin_step(task);
+///     kernel.end_step(task, Exit::Ended(end));
+///     kernel.state(kernel.future_of(task).unwrap())
+/// };
+/// assert_eq!(ends(End::Finished), State::Finished);
+/// assert_eq!(ends(End::Cancelled(None)), State::Cancelled);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// With a value.
@@ -61,6 +124,22 @@ pub enum End {
 }
 
 /// What became of a task's body after its step.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{End, Exit, Kernel};
+/// let mut kernel = Kernel::default();
+/// let task = kernel.spawn();
+/// for exit in [Exit::Pending, Exit::Ended(End::Finished)] {
+///     assert!(!kernel.has_ended(task));
+///     kernel.wake(task);
+///     kernel.begin_iteration();
+///     kernel.take(0);
+///     kernel.begin_step(task);
+///     kernel.end_step(task, exit);
+/// }
+/// assert!(kernel.has_ended(task));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It waits.
@@ -155,6 +234,18 @@ impl Kernel {
     }
 
     /// The task's last handle is gone, and it has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// kernel.task_release(task);
+    /// assert_eq!(kernel.future_of(task), None);
+    /// ```
     pub fn task_release(&mut self, task: TaskId) {
         if let Some(gone) = self.tasks.remove(task.0) {
             debug_assert!(gone.ended, "a live task is kept");
@@ -175,6 +266,18 @@ impl Kernel {
     }
 
     /// The tasks that have not ended, in order of creation: `asyncio.all_tasks()`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let (first, second) = (kernel.spawn(), kernel.spawn());
+    /// kernel.take(0);
+    /// kernel.begin_step(first);
+    /// kernel.end_step(first, Exit::Ended(End::Finished));
+    /// assert!(kernel.has_ended(first));
+    /// assert_eq!(kernel.live_tasks(), [second]);
+    /// ```
     pub fn live_tasks(&self) -> Vec<TaskId> {
         let live = self.tasks.iter().filter(|(_, task)| !task.ended);
         let mut tasks: Vec<_> = live.map(|(key, task)| (task.born, TaskId(key))).collect();
@@ -189,6 +292,17 @@ impl Kernel {
     }
 
     /// Does the task wait for nothing that the kernel knows of? Only a waker can go on with it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Pending); // it has awaited nothing of the kernel's
+    /// assert!(kernel.is_parked_elsewhere(task));
+    /// ```
     #[inline]
     pub fn is_parked_elsewhere(&self, task: TaskId) -> bool {
         self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
@@ -200,6 +314,14 @@ impl Kernel {
     }
 
     /// Counts a request to cancel a part of the task, which the caller tells itself.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.count_cancel(task);
+    /// assert_eq!((kernel.cancelling(task), kernel.must_cancel(task)), (1, false));
+    /// ```
     pub fn count_cancel(&mut self, task: TaskId) {
         if let Some(entry) = self.tasks.get_mut(task.0) {
             entry.cancels += 1;
@@ -207,12 +329,37 @@ impl Kernel {
     }
 
     /// The futures that the task waits for.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel};
+    /// let mut kernel = Kernel::default();
+    /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.poll_await(task, Some(future), &mut None);
+    /// kernel.poll_await(task, None, &mut None); // sleep(0)
+    /// assert!(kernel.awaits(task).eq([future]));
+    /// assert_eq!(kernel.await_count(task), 2);
+    /// ```
     pub fn awaits(&self, task: TaskId) -> impl Iterator<Item = FutureId> + '_ {
         self.tasks.get(task.0).into_iter().flat_map(|task| task.awaits.iter().filter_map(|a| a.on))
     }
 
     /// The task may step again: its future is done, or a waker says so. A task is queued once,
     /// however often it is woken. Says whether it was not queued before.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// let task = kernel.spawn(); // is ready
+    /// assert!(!kernel.wake(task));
+    /// kernel.take(0);
+    /// # kernel.begin_step(task);
+    /// # kernel.end_step(task, seedloop::kernel::Exit::Pending);
+    /// assert!(kernel.wake(task));
+    /// assert_eq!(kernel.ready_len(), 1);
+    /// ```
     #[inline(always)]
     pub fn wake(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
@@ -227,6 +374,17 @@ impl Kernel {
     }
 
     /// Starts the step of a task that was taken from the ready handles.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Entry, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Poll);
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// assert_eq!(kernel.begin_step(task), Entry::Ended);
+    /// ```
     #[inline(always)]
     pub fn begin_step(&mut self, task: TaskId) -> Entry {
         let Some(entry) = self.tasks.get_mut(task.0) else {
@@ -253,6 +411,21 @@ impl Kernel {
     }
 
     /// Ends the step. A task that ended settles as a future.
+    ///
+    /// # Panics
+    /// If there is no such task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{End, Exit, Kernel, State};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// assert!(kernel.cancel_task(task, &None)); // right before its end
+    /// kernel.end_step(task, Exit::Ended(End::Finished));
+    /// assert_eq!(kernel.state(kernel.future_of(task).unwrap()), State::Cancelled);
+    /// ```
     #[inline(always)]
     pub fn end_step(&mut self, task: TaskId, exit: Exit) {
         let entry = self.tasks.get_mut(task.0).expect("a stepping task exists");
@@ -304,6 +477,26 @@ impl Kernel {
 
     /// Polls an await of the running task. `since` is what the last poll of it returned: `None`
     /// at first. A done future is answered at once; a pending one is registered.
+    ///
+    /// # Panics
+    /// If there is no such task, or no such future to register with.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Answer, Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// let mut since = None;
+    /// let mut answers = Vec::new();
+    /// for _ in 0..2 {
+    ///     kernel.begin_iteration();
+    ///     kernel.take(0);
+    ///     kernel.begin_step(task);
+    ///     answers.push(kernel.poll_await(task, None, &mut since)); // sleep(0)
+    ///     kernel.end_step(task, Exit::Pending);
+    /// }
+    /// assert_eq!(answers, [Answer::Pending, Answer::Done]);
+    /// ```
     #[inline(always)]
     pub fn poll_await(
         &mut self,
@@ -344,6 +537,20 @@ impl Kernel {
 
     /// An await is answered, or dropped, perhaps by somebody else. A parked request that it was
     /// to deliver is told at the next step.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Kernel, OnCancel, State};
+    /// let mut kernel = Kernel::default();
+    /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// let mut since = None;
+    /// kernel.poll_await(task, Some(future), &mut since);
+    /// kernel.end_await(task, Some(future), since.unwrap()); // dropped
+    /// kernel.resolve(future, State::Finished);
+    /// assert_eq!(kernel.ready_len(), 0); // nobody is woken
+    /// ```
     #[inline(always)]
     pub fn end_await(&mut self, task: TaskId, on: Option<FutureId>, since: u32) {
         let Some(entry) = self.tasks.get_mut(task.0) else {
@@ -369,6 +576,17 @@ impl Kernel {
     }
 
     /// The task's future is dropped at its next step: what Rust's runtimes call abort.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Entry, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// assert!(kernel.abort(task));
+    /// kernel.begin_iteration();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Drop(None));
+    /// ```
     pub fn abort(&mut self, task: TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
@@ -385,6 +603,19 @@ impl Kernel {
 
     /// `Task.uncancel()`: gives the count that is left; at 0 a request that is not yet delivered
     /// is withdrawn.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Entry, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// kernel.cancel_task(task, &None);
+    /// assert!(kernel.must_cancel(task));
+    /// assert_eq!(kernel.uncancel(task), 0);
+    /// kernel.begin_iteration();
+    /// kernel.take(0);
+    /// assert_eq!(kernel.begin_step(task), Entry::Poll); // as if nothing had been asked
+    /// ```
     pub fn uncancel(&mut self, task: TaskId) -> u32 {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return 0;

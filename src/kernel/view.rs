@@ -9,6 +9,16 @@ use super::{
 };
 
 /// Everything that a [`Kernel`] knows.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, Handle, Kernel};
+/// let mut kernel = Kernel::default();
+/// let (task, timer) = (kernel.spawn(), kernel.arm(5_000, Action::Closure));
+/// let view = kernel.view();
+/// assert_eq!(view.ready, [Handle::Step(task)]);
+/// assert_eq!(view.timers, [(5_000, timer)]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// Virtual time in ns.
@@ -34,6 +44,15 @@ pub struct View {
 }
 
 /// One task.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, TaskView};
+/// let mut kernel = Kernel::default();
+/// let task = kernel.spawn();
+/// let [TaskView { id, step, queued, .. }] = kernel.view().tasks[..] else { panic!("one task") };
+/// assert_eq!((id, step, queued), (task, 0, true));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Named as the fields of the kernel's own.
 pub struct TaskView {
@@ -53,6 +72,16 @@ pub struct TaskView {
 }
 
 /// One future.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Kernel, OnCancel};
+/// let mut kernel = Kernel::default();
+/// let future = kernel.future_new(OnCancel::Itself);
+/// kernel.cancel(future, &Some("bored".into()));
+/// let view = &kernel.view().futures[0];
+/// assert_eq!((view.id, view.message.as_deref()), (future, Some("bored")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Named as the fields of the kernel's own.
 pub struct FutureView {
@@ -68,6 +97,15 @@ pub struct FutureView {
 }
 
 /// One callback or timer.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, CallPlace, CallView, Kernel};
+/// let mut kernel = Kernel::default();
+/// let id = kernel.arm(5_000, Action::Closure);
+/// let armed = CallView { id, action: Action::Closure, place: CallPlace::Armed };
+/// assert_eq!(kernel.view().calls, [armed]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Named as the fields of the kernel's own.
 pub struct CallView {
@@ -77,6 +115,17 @@ pub struct CallView {
 }
 
 /// Where a callback waits.
+///
+/// # Examples
+/// ```
+/// use seedloop::kernel::{Action, CallPlace, Kernel, OnCancel, State};
+/// let mut kernel = Kernel::default();
+/// let future = kernel.future_new(OnCancel::Itself);
+/// kernel.on_done(future);
+/// assert_eq!(kernel.view().calls[0].place, CallPlace::OnDone);
+/// kernel.resolve(future, State::Finished);
+/// assert_eq!(kernel.view().calls[0].place, CallPlace::Queued);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallPlace {
     /// In the callback list of a pending future.
@@ -97,6 +146,14 @@ impl View {
     }
 
     /// Has nothing been made yet?
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// assert!(kernel.view().is_empty());
+    /// kernel.spawn(); // a task, its future, and its first step
+    /// assert_eq!(kernel.view().len(), 3);
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -104,6 +161,13 @@ impl View {
 
 impl Kernel {
     /// The whole state as plain data.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut kernel = seedloop::kernel::Kernel::default();
+    /// kernel.busy(5_000);
+    /// assert_eq!(kernel.view().now, 5_000);
+    /// ```
     pub fn view(&self) -> View {
         View {
             now: self.now,

@@ -25,7 +25,7 @@ pub(super) enum Stage {
     Finished,
 }
 
-/// An event loop of one's own: `asyncio.new_event_loop()`. It runs only inside
+/// An event loop of one's own: `asyncio.new_event_loop()` (`base_events.py`). It runs only inside
 /// [`run_until_complete`](Loop::run_until_complete) and [`run_forever`](Loop::run_forever), and
 /// keeps what is left between them. Two loops share nothing; at most one runs on a thread at a
 /// time.
@@ -68,12 +68,29 @@ impl Loop {
     }
 
     /// A loop in an order of `scheduler`'s choosing.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, sched::Fifo};
+    /// let mut event_loop = Loop::with_scheduler(Config::default(), Box::new(Fifo));
+    /// assert_eq!(event_loop.run_until_complete(async { 5 })?, 5);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Loop {
         let shell = Shell::new(&config, scheduler);
         Loop { shell, stage: Stage::Open, plan: None, stuck: None }
     }
 
     /// Run `run` of the random walk of `seed`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, choose};
+    /// let mut event_loop = Loop::seeded(Config::default(), 7, 41);
+    /// assert!(event_loop.run_until_complete(async { choose(6) })? < 6);
+    /// assert!(event_loop.finish().token.to_string().starts_with("sl1-s.random.7.41-"));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn seeded(config: Config, seed: u64, run: u64) -> Loop {
         let mut event_loop = Loop::with_scheduler(config, Box::new(RandomWalk::new(seed, run)));
         event_loop.set_plan(RandomWalk::NAME, seed, run);
@@ -84,6 +101,17 @@ impl Loop {
     ///
     /// # Errors
     /// If the token names a strategy that this version does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, choose};
+    /// let mut event_loop = Loop::seeded(Config::default(), 7, 41);
+    /// let rolled = event_loop.run_until_complete(async { choose(1_000) })?;
+    /// let token = event_loop.finish().token;
+    /// let mut again = Loop::replay_with(Config::default(), &token)?;
+    /// assert_eq!(again.run_until_complete(async { choose(1_000) })?, rolled);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn replay_with(mut config: Config, token: &Token) -> Result<Loop, TokenError> {
         config.set(token.settings);
         let mut event_loop = Loop::with_scheduler(config, sched::of_plan(&token.plan)?);
@@ -121,6 +149,19 @@ impl Loop {
     /// [`Error::Misuse`] if the loop was stopped before; if the run gets stuck
     /// [`Error::Deadlock`], [`Error::Livelock`], [`Error::StepCap`], [`Error::Interrupted`] or
     /// [`Error::Diverged`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop, stop, yield_now};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// assert_eq!(event_loop.run_until_complete(async { 5 })?, 5);
+    /// let stopped = event_loop.run_until_complete(async {
+    ///     stop();
+    ///     yield_now().await
+    /// });
+    /// assert!(matches!(stopped, Err(Error::Misuse(_)))); // before it was done
+    /// # Ok::<(), Error>(())
+    /// ```
     #[track_caller]
     pub fn run_until_complete<F, M>(
         &mut self,
@@ -192,6 +233,13 @@ impl Loop {
     /// [`Error::NestedRun`] inside a run; [`Error::LoopClosed`]; if the run gets stuck
     /// [`Error::Deadlock`] and the like: with nothing ready and no timer nobody is there to stop
     /// it, unless [`Config::other_threads`] says so.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// assert!(matches!(event_loop.run_forever(), Err(Error::Deadlock(_)))); // nobody to stop it
+    /// ```
     pub fn run_forever(&mut self) -> Result<(), Error> {
         let _entered = self.enter()?;
         self.run()
@@ -199,6 +247,17 @@ impl Loop {
 
     /// As `loop.stop`: the next [`run_forever`](Loop::run_forever) returns after one iteration.
     /// Inside a run there is [`stop`](crate::stop).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, log};
+    /// let mut event_loop = Loop::new(Config::default().record(true));
+    /// event_loop.call_soon(|| log("in the one iteration"))?;
+    /// event_loop.stop();
+    /// event_loop.run_forever()?;
+    /// assert_eq!(event_loop.finish().trace.logs().count(), 1);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn stop(&self) {
         self.shell.stop();
     }
@@ -207,6 +266,17 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::LoopClosed`]; the future is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let task = event_loop.create_task(async { 5 })?;
+    /// assert_eq!(event_loop.run_until_complete(task)?, 5);
+    /// event_loop.close()?;
+    /// assert!(matches!(event_loop.create_task(async {}), Err(Error::LoopClosed)));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[track_caller]
     pub fn create_task<F, M>(&self, future: F) -> Result<TaskOf<F::Output, M>, Error>
     where
@@ -220,6 +290,17 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::LoopClosed`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Future, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let future: Future<i32> = event_loop.create_future()?;
+    /// let setter = future.clone();
+    /// event_loop.call_soon(move || setter.set_result(5).unwrap())?;
+    /// assert_eq!(event_loop.run_until_complete(future)?, 5);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn create_future<T, E: 'static>(&self) -> Result<Future<T, E>, Error> {
         self.open().map(Future::in_shell)
     }
@@ -228,6 +309,18 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::LoopClosed`]; the callback is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, log, stop};
+    /// let mut event_loop = Loop::new(Config::default().record(true));
+    /// event_loop.call_soon(|| log("first"))?;
+    /// event_loop.call_soon(|| log("second"))?;
+    /// event_loop.call_soon(stop)?;
+    /// event_loop.run_forever()?;
+    /// assert!(event_loop.finish().trace.logs().map(|(_, text)| text).eq(["first", "second"]));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Result<Handle, Error> {
         self.open().map(|shell| Handle::soon(shell, Box::new(callback)))
     }
@@ -236,6 +329,18 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::LoopClosed`]; the callback is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Loop, stop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let timer = event_loop.call_later(Duration::from_secs(1), || unreachable!("cancelled"))?;
+    /// event_loop.call_later(Duration::from_secs(2), stop)?;
+    /// timer.cancel();
+    /// event_loop.run_forever()?;
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn call_later(
         &self,
         duration: Duration,
@@ -248,6 +353,16 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::LoopClosed`]; the callback is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Instant, Loop, stop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// event_loop.call_at(Instant::from_millis(1_500), stop)?;
+    /// event_loop.run_forever()?;
+    /// assert_eq!(event_loop.time(), Instant::from_millis(1_500));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn call_at(
         &self,
         deadline: Instant,
@@ -257,6 +372,16 @@ impl Loop {
     }
 
     /// What other threads may have of it.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop, stop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let handle = event_loop.handle();
+    /// std::thread::spawn(move || handle.call_soon_threadsafe(stop)).join().unwrap()?;
+    /// event_loop.run_forever()?; // the call is there already
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn handle(&self) -> LoopHandle {
         LoopHandle::of(&self.shell)
     }
@@ -267,6 +392,18 @@ impl Loop {
     }
 
     /// The loop's iteration; also after the run.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// for turn in 1..=3 {
+    ///     event_loop.stop();
+    ///     event_loop.run_forever()?; // one iteration
+    ///     assert_eq!(event_loop.iteration(), turn);
+    /// }
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn iteration(&self) -> u64 {
         self.shell.core.borrow().kernel.iteration()
     }
@@ -282,17 +419,49 @@ impl Loop {
     }
 
     /// As `loop.set_debug`; see [`Config::debug`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop};
+    /// let event_loop = Loop::new(Config::default());
+    /// assert!(!event_loop.debug());
+    /// event_loop.set_debug(true);
+    /// assert!(event_loop.debug());
+    /// ```
     pub fn set_debug(&self, on: bool) {
         self.shell.core.borrow_mut().settings.debug = on;
     }
 
     /// As `loop.set_exception_handler`: `handler` is told of errors that nobody else sees.
     /// Default: standard error.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// event_loop.set_exception_handler(|context| {
+    ///     assert_eq!(context.message, "Task exception was never retrieved");
+    /// });
+    /// drop(event_loop.create_task(async { Err::<(), _>(Error::QueueFull) })?);
+    /// event_loop.run_until_complete(async {})?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
         self.shell.set_handler(Rc::new(handler));
     }
 
     /// As `loop.call_exception_handler`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Config, ExceptionContext, Loop};
+    /// let (event_loop, told) = (Loop::new(Config::default()), Rc::new(Cell::new(false)));
+    /// let ears = told.clone();
+    /// event_loop.set_exception_handler(move |context| ears.set(context.message == "odd"));
+    /// event_loop.call_exception_handler(&ExceptionContext::new("odd"));
+    /// assert!(told.get());
+    /// ```
     pub fn call_exception_handler(&self, context: &ExceptionContext) {
         self.shell.report(context);
     }
@@ -302,6 +471,22 @@ impl Loop {
     ///
     /// # Errors
     /// [`Error::NestedRun`] inside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use seedloop::{Config, ExceptionContext, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let told = Rc::new(RefCell::new(Vec::new()));
+    /// let ears = told.clone();
+    /// let handler = move |context: &ExceptionContext| ears.borrow_mut().push(context.to_string());
+    /// event_loop.set_exception_handler(handler);
+    /// drop(event_loop.create_task(async {})?);
+    /// event_loop.close()?;
+    /// assert!(event_loop.is_closed());
+    /// assert!(told.borrow()[0].starts_with("Task was destroyed but it is pending!"));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn close(&mut self) -> Result<(), Error> {
         if self.stage == Stage::Finished {
             return Ok(());
@@ -312,6 +497,17 @@ impl Loop {
     }
 
     /// Closes the loop, and says what its runs came to: the digest, the token, the trace.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// event_loop.run_until_complete(async {})?;
+    /// let report = event_loop.finish();
+    /// assert!(report.picks.is_empty() && report.divergence.is_none());
+    /// assert!(report.steps > 0);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn finish(mut self) -> RunReport {
         self.destroy()
     }

@@ -16,8 +16,8 @@ use crate::{
     trace::{Token, TokenError, Trace},
 };
 
-/// As `asyncio.run`: runs a future in asyncio's order, in virtual time, then cancels what is left
-/// and waits for it.
+/// As `asyncio.run` (`runners.py`): runs a future in asyncio's order, in virtual time, then cancels
+/// what is left and waits for it.
 ///
 /// # Errors
 /// Those of the future; [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the
@@ -76,7 +76,8 @@ where
     report.trace.part(0..report.main_events)
 }
 
-/// A run with a set-up of its own, step by step: run, close, finish. As `asyncio.Runner`.
+/// A run with a set-up of its own, step by step: run, close, finish. As `asyncio.Runner`
+/// (`runners.py`).
 ///
 /// # Examples
 /// ```
@@ -99,11 +100,30 @@ impl Runner {
     }
 
     /// A run in an order of `scheduler`'s choosing.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, choose, sched::Replay, trace::Pick};
+    /// let six = Pick { index: 0, kind: 'u', value: 5, menu: 6 };
+    /// let replay = Box::new(Replay::new(vec![six]));
+    /// let mut runner = Runner::with_scheduler(Config::default(), replay);
+    /// assert_eq!(runner.run(async { 1 + choose(6) })?, 6);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Runner {
         Runner { event_loop: Loop::with_scheduler(config, scheduler) }
     }
 
     /// Run `run` of the random walk of `seed`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, choose};
+    /// let runner = |run| Runner::seeded(Config::default(), 0, run);
+    /// let dice = |run| runner(run).run(async { choose(6) }).unwrap();
+    /// assert_eq!(dice(1), dice(1));
+    /// assert!((2..20).any(|run| dice(run) != dice(1)));
+    /// ```
     pub fn seeded(config: Config, seed: u64, run: u64) -> Runner {
         Runner { event_loop: Loop::seeded(config, seed, run) }
     }
@@ -113,6 +133,17 @@ impl Runner {
     ///
     /// # Errors
     /// If the token names a strategy that this version does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, choose};
+    /// let mut runner = Runner::seeded(Config::default(), 7, 41);
+    /// let rolled = runner.run(async { choose(1_000) })?;
+    /// let line = runner.finish().token.to_string();
+    /// let mut again = Runner::replay(&line.parse()?)?;
+    /// assert_eq!(again.run(async { choose(1_000) })?, rolled);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn replay(token: &Token) -> Result<Runner, TokenError> {
         Runner::replay_with(Config::default(), token)
     }
@@ -121,6 +152,21 @@ impl Runner {
     ///
     /// # Errors
     /// If the token names a strategy that this version does not have.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, choose, trace::Kind};
+    /// let mut runner = Runner::seeded(Config::default(), 7, 41);
+    /// runner.run(async { choose(1_000) })?;
+    /// let report = runner.finish();
+    /// assert!(report.trace.events().is_empty());
+    /// let mut again = Runner::replay_with(Config::default().record(true), &report.token)?;
+    /// again.run(async { choose(1_000) })?;
+    /// let shown = again.finish();
+    /// assert_eq!(shown.digest, report.digest);
+    /// assert!(shown.trace.events().iter().any(|event| event.kind == Kind::Choose));
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn replay_with(config: Config, token: &Token) -> Result<Runner, TokenError> {
         Loop::replay_with(config, token).map(|event_loop| Runner { event_loop })
     }
@@ -130,22 +176,67 @@ impl Runner {
     }
 
     /// As `Runner.get_loop()`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, log};
+    /// let mut runner = Runner::new(Config::default().record(true));
+    /// runner.event_loop().call_soon(|| log("before main"))?;
+    /// runner.run(async { log("main") })?;
+    /// assert!(runner.finish().trace.logs().map(|(_, text)| text).eq(["before main", "main"]));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn event_loop(&self) -> &Loop {
         &self.event_loop
     }
 
     /// As `loop.set_exception_handler`: `handler` is told of errors that nobody else sees.
     /// Default: standard error.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Config, Error, Runner, spawn, yield_now};
+    /// let mut runner = Runner::new(Config::default());
+    /// let told = Rc::new(Cell::new(0));
+    /// let count = told.clone();
+    /// runner.set_exception_handler(move |_context| count.set(count.get() + 1));
+    /// runner.run(async {
+    ///     drop(spawn(async { Err::<(), _>(Error::QueueFull) }));
+    ///     yield_now().await
+    /// })?;
+    /// assert_eq!(told.get(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn set_exception_handler(&self, handler: impl Fn(&ExceptionContext) + 'static) {
         self.event_loop.set_exception_handler(handler);
     }
 
     /// Virtual time; also after the run.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Runner, sleep};
+    /// let mut runner = Runner::new(Config::default());
+    /// runner.run(sleep(Duration::from_secs(3)))?;
+    /// assert_eq!(runner.time().as_millis(), 3_000);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn time(&self) -> Instant {
         self.event_loop.time()
     }
 
     /// The loop's iteration; also after the run.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, yield_now};
+    /// let mut runner = Runner::new(Config::default());
+    /// runner.run(yield_now())?; // a step, a step, the done callback
+    /// assert_eq!(runner.iteration(), 3);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn iteration(&self) -> u64 {
         self.event_loop.iteration()
     }
@@ -155,6 +246,20 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Loop::run_until_complete`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Error, Runner, sleep, spawn};
+    /// let mut runner = Runner::new(Config::default());
+    /// let task = runner.run(async {
+    ///     let task = spawn(sleep(Duration::from_secs(2)));
+    ///     Ok::<_, Error>(Box::new(task)) // it stays when main is over
+    /// })?;
+    /// runner.run(*task)?;
+    /// assert_eq!(runner.time().as_millis(), 2_000);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[track_caller]
     pub fn run<F, M>(
         &mut self,
@@ -192,6 +297,24 @@ impl Runner {
     ///
     /// # Panics
     /// If an invariant of [`at_end`](crate::at_end) does.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Error, Runner, log, sleep, spawn};
+    /// let mut runner = Runner::new(Config::default().record(true));
+    /// runner.run(async {
+    ///     drop(spawn(async {
+    ///         let slept = sleep(Duration::from_secs(60)).await;
+    ///         log("left over");
+    ///         slept
+    ///     }));
+    ///     sleep(Duration::from_secs(1)).await
+    /// })?;
+    /// runner.close()?; // cancels it, and waits for it
+    /// assert_eq!(runner.finish().trace.logs().count(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn close(&mut self) -> Result<(), Error> {
         if self.event_loop.stage != Stage::Open {
             return Ok(());
@@ -241,6 +364,17 @@ impl Runner {
 
     /// Ends the run: closes it, drops what is left in order of creation, and says what it came
     /// to.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Config, Runner, sleep};
+    /// let mut runner = Runner::new(Config::default());
+    /// runner.run(sleep(Duration::from_secs(1)))?;
+    /// let report = runner.finish();
+    /// assert_eq!((report.time_ns, report.choices), (1_000_000_000, 0));
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn finish(mut self) -> RunReport {
         self.end()
     }

@@ -7,6 +7,15 @@ use std::collections::BTreeMap;
 use super::{ChoiceKind, Guarantee, Menu, RunPlan, RunReport, Scheduler};
 
 /// One deviation: the `index`th choice of this kind takes `value`, modulo the menu.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, choose, sched::{ChoiceKind, Choices, Deviation}};
+/// let second = Deviation { kind: ChoiceKind::User, index: 1, value: 2 };
+/// Check::new().try_schedule(&Choices::new([second]), || async {
+///     assert_eq!((choose(3), choose(3), choose(3)), (0, 2, 0));
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Deviation {
     /// What the choice is about.
@@ -34,6 +43,14 @@ pub struct Choices {
 
 impl Choices {
     /// The schedule with these deviations; the last of several at one place counts.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::{ChoiceKind, Choices, Deviation};
+    /// let order = |value| Deviation { kind: ChoiceKind::Order, index: 0, value };
+    /// assert!(Choices::new([order(1), order(2)]).deviations().eq([order(2)]));
+    /// assert_eq!(Choices::new([order(0)]), Choices::default()); // asyncio's order
+    /// ```
     pub fn new(deviations: impl IntoIterator<Item = Deviation>) -> Choices {
         let picks = deviations.into_iter().map(|d| ((d.kind, d.index), d.value));
         Choices {

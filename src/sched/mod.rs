@@ -19,6 +19,13 @@ use crate::{
 };
 
 /// What a choice is about. The numbers name ChaCha streams: append, never renumber.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::ChoiceKind;
+/// let faults = ChoiceKind::ALL.into_iter().filter(|kind| kind.is_fault());
+/// assert!(faults.eq([ChoiceKind::Cancel, ChoiceKind::Slip]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -35,21 +42,64 @@ pub enum ChoiceKind {
 
 impl ChoiceKind {
     /// All kinds, in order.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::ChoiceKind;
+    /// assert!(ChoiceKind::ALL.is_sorted());
+    /// ```
     pub const ALL: [ChoiceKind; 4] =
         [ChoiceKind::Order, ChoiceKind::Cancel, ChoiceKind::Slip, ChoiceKind::User];
 
     /// The letter that stands for the kind in tokens.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::ChoiceKind;
+    /// let letters: String = ChoiceKind::ALL.into_iter().map(ChoiceKind::letter).collect();
+    /// assert_eq!(letters, "ocsu");
+    /// ```
     pub fn letter(self) -> char {
         ['o', 'c', 's', 'u'][self as usize]
     }
 
     /// Is every option but 0 something that goes wrong? Then 0 should be likely.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::ChoiceKind;
+    /// assert!(ChoiceKind::Slip.is_fault() && !ChoiceKind::Order.is_fault());
+    /// ```
     pub fn is_fault(self) -> bool {
         matches!(self, ChoiceKind::Cancel | ChoiceKind::Slip)
     }
 }
 
 /// What may be chosen: one of `len` options, 2 or more.
+///
+/// # Examples
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use seedloop::{Check, choose, sched::*};
+/// /// asyncio's order; keeps what it was asked.
+/// struct Asked(Rc<RefCell<Vec<(ChoiceKind, u32)>>>);
+/// impl Scheduler for Asked {
+///     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+///         self.0.borrow_mut().push((menu.kind(), menu.len()));
+///         0
+///     }
+///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+///         last.is_none().then_some(RunPlan { run: 0 })
+///     }
+///     fn guarantee(&self) -> Guarantee {
+///         Guarantee::One
+///     }
+/// }
+/// let asked = Rc::new(RefCell::new(Vec::new()));
+/// let scheduler = Box::new(Asked(asked.clone()));
+/// Check::new().try_scheduler(scheduler, || async { choose(6); }).unwrap();
+/// assert_eq!(*asked.borrow(), [(ChoiceKind::User, 6)]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Menu<'a> {
     kind: ChoiceKind,
@@ -73,7 +123,32 @@ impl<'a> Menu<'a> {
         self.len
     }
 
-    /// The handle behind an option, if the choice is which runs next.
+    /// The handle behind an option, if the choice is which runs next and there is such an option.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, kernel::Handle, sched::*, spawn, yield_now};
+    /// /// Callbacks before tasks.
+    /// struct CallbacksFirst;
+    /// impl Scheduler for CallbacksFirst {
+    ///     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+    ///         let is_call = |&option: &u32| matches!(menu.handle(option), Some(Handle::Call(_)));
+    ///         (0..menu.len()).find(is_call).unwrap_or(0)
+    ///     }
+    ///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+    ///         last.is_none().then_some(RunPlan { run: 0 })
+    ///     }
+    ///     fn guarantee(&self) -> Guarantee {
+    ///         Guarantee::One
+    ///     }
+    /// }
+    /// let ran = Check::new().try_scheduler(Box::new(CallbacksFirst), || async {
+    ///     drop(spawn(yield_now()));
+    ///     seedloop::call_soon(|| {});
+    ///     yield_now().await
+    /// });
+    /// assert!(!ran.unwrap().picks.is_empty());
+    /// ```
     pub fn handle(&self, option: u32) -> Option<Handle> {
         match self.kind {
             ChoiceKind::Order => self.kernel.ready(option as usize),
@@ -111,6 +186,33 @@ pub trait Scheduler {
     fn choose(&mut self, menu: &Menu<'_>) -> u32;
 
     /// An event has happened. Called only while the run records its trace.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Config, Error, Runner, sched::*, trace::{Event, Kind}, yield_now};
+    /// /// asyncio's order; counts the yields.
+    /// struct Yields(Rc<Cell<u32>>);
+    /// impl Scheduler for Yields {
+    ///     fn choose(&mut self, _: &Menu<'_>) -> u32 {
+    ///         0
+    ///     }
+    ///     fn executed(&mut self, event: &Event) {
+    ///         self.0.set(self.0.get() + u32::from(event.kind == Kind::Yield));
+    ///     }
+    ///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+    ///         last.is_none().then_some(RunPlan { run: 0 })
+    ///     }
+    ///     fn guarantee(&self) -> Guarantee {
+    ///         Guarantee::One
+    ///     }
+    /// }
+    /// let yields = Rc::new(Cell::new(0));
+    /// let scheduler = Box::new(Yields(yields.clone()));
+    /// Runner::with_scheduler(Config::default().record(true), scheduler).run(yield_now())?;
+    /// assert_eq!(yields.get(), 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     fn executed(&mut self, _event: &Event) {}
 
     /// What to run next, after a run that ended like `last`; `None` when all is done.
@@ -121,6 +223,15 @@ pub trait Scheduler {
 }
 
 /// One run to come.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner, sched::*};
+/// let mut once = Fifo;
+/// assert_eq!(once.next_run(None), Some(RunPlan { run: 0 }));
+/// let ran = Runner::new(Config::default()).finish().summary(true);
+/// assert_eq!(once.next_run(Some(&ran)), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunPlan {
     /// Its number, from 0.
@@ -128,6 +239,14 @@ pub struct RunPlan {
 }
 
 /// What a run came to, as far as a scheduler may know.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, choose};
+/// let ran = Check::new().try_schedule(&Default::default(), || async { choose(2); }).unwrap();
+/// let summary = ran.summary(true);
+/// assert_eq!((summary.choices, summary.digest, summary.passed), (1, ran.digest, true));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunReport {
     /// The handles that ran.
@@ -141,6 +260,13 @@ pub struct RunReport {
 }
 
 /// What it means that all runs of a scheduler have passed.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::{Fifo, Guarantee, RandomWalk, Scheduler};
+/// assert_eq!(Fifo.guarantee(), Guarantee::One);
+/// assert_eq!(RandomWalk::new(0, 0).guarantee(), Guarantee::Sampled);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Guarantee {

@@ -15,7 +15,27 @@ use super::{ChoiceKind, Guarantee, Menu, RunPlan, RunReport, Scheduler};
 /// One fault choice in this many is taken.
 const FAULT_ONE_IN: u32 = 4;
 
-/// The random walk over all runs of a seed.
+/// The random walk over all runs of a seed: every ready handle is equally likely to be next, and
+/// one fault choice in four is taken.
+///
+/// Each kind of choice draws from a ChaCha8 stream of its own (Bernstein, "ChaCha, a variant of
+/// Salsa20", 2008), reduced to the menu as in Lemire, "Fast random integer generation in an
+/// interval" (2019).
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, gather, log, sched::RandomWalk};
+/// let first = |run| {
+///     let walk = Box::new(RandomWalk::new(0, run));
+///     let mut runner = Runner::with_scheduler(Config::default().record(true), walk);
+///     runner.run(async { gather((async { log("a") }, async { log("b") })).await })?;
+///     let trace = runner.finish().trace;
+///     Ok::<String, Error>(trace.logs().next().unwrap().1.into())
+/// };
+/// let firsts: Vec<String> = (0..20).map(first).collect::<Result<_, _>>()?;
+/// assert!(firsts.contains(&"a".into()) && firsts.contains(&"b".into()));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RandomWalk {
     seed: u64,
@@ -25,9 +45,23 @@ pub struct RandomWalk {
 
 impl RandomWalk {
     /// The name that stands for it in tokens.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner, sched::RandomWalk};
+    /// let token = Runner::seeded(Config::default(), 7, 41).finish().token;
+    /// assert!(token.to_string().starts_with(&format!("sl1-s.{}.7.41-", RandomWalk::NAME)));
+    /// ```
     pub const NAME: &'static str = "random";
 
     /// Starts at run `run` of `seed`. Run k depends on the two numbers alone.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::{RandomWalk, RunPlan, Scheduler};
+    /// let mut walk = RandomWalk::new(7, 41);
+    /// assert_eq!(walk.next_run(None), Some(RunPlan { run: 41 }));
+    /// ```
     pub fn new(seed: u64, run: u64) -> RandomWalk {
         RandomWalk { seed, run, streams: [const { None }; ChoiceKind::ALL.len()] }
     }

@@ -4,6 +4,16 @@ use super::{Guarantee, Menu, RunPlan, RunReport, Scheduler};
 use crate::trace::Pick;
 
 /// Takes the given options at the given choices, option 0 at all others.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, choose, sched::Replay, trace::Pick};
+/// let pick = Pick { index: 0, kind: 'u', value: 4, menu: 5 };
+/// let ran = Check::new().try_scheduler(Box::new(Replay::new(vec![pick])), || async {
+///     assert_eq!((choose(5), choose(5)), (4, 0));
+/// });
+/// assert_eq!(ran.unwrap().picks, [pick]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Replay {
     picks: Vec<Pick>,

@@ -8,8 +8,8 @@ use std::{
 use super::{Condition, machine::barrier::Machine};
 use crate::exec::Error;
 
-/// Lets a fixed number of tasks through together. As `asyncio.Barrier`. Clones are handles of the
-/// same barrier.
+/// Lets a fixed number of tasks through together. As `asyncio.Barrier` (`locks.py`). Clones are
+/// handles of the same barrier.
 ///
 /// # Examples
 /// ```
@@ -36,6 +36,14 @@ impl Barrier {
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if `parties` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Barrier, Error};
+    /// assert_eq!(Barrier::new(3)?.parties(), 3);
+    /// assert!(matches!(Barrier::new(0), Err(Error::InvalidValue(_))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(parties: usize) -> Result<Barrier, Error> {
         if parties == 0 {
             return Err(Error::InvalidValue("a barrier needs at least one party"));
@@ -49,6 +57,25 @@ impl Barrier {
     ///
     /// # Errors
     /// [`Error::BrokenBarrier`] if it is or gets aborted, or reset; [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Barrier, Error, gather, log, trace_of};
+    /// let trace = trace_of(async {
+    ///     let barrier = Barrier::new(3)?;
+    ///     gather([1, 2, 3].map(|number| {
+    ///         let barrier = barrier.clone();
+    ///         async move {
+    ///             log(format_args!("{number} comes"));
+    ///             let index = barrier.wait().await?;
+    ///             log(format_args!("{number} goes, of index {index}"));
+    ///             Ok::<(), Error>(())
+    ///         }
+    ///     })).await
+    /// });
+    /// let told: Vec<&str> = trace.logs().map(|(_, text)| text).collect();
+    /// assert_eq!(told[2..4], ["3 comes", "3 goes, of index 2"]);
+    /// ```
     pub async fn wait(&self) -> Result<usize, Error> {
         let mut guard = self.0.condition.acquire().await?;
         guard.wait_for(|| !self.state().is_busy()).await?;
@@ -69,20 +96,50 @@ impl Barrier {
         Ok(index)
     }
 
-    /// As `reset()`: those inside get [`Error::BrokenBarrier`]; the barrier can be used again.
+    /// As `reset()`: those inside get [`Error::BrokenBarrier`]; the barrier can be used again. A
+    /// schedule point if its lock is held, and a cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Barrier, Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let barrier = Barrier::new(2)?;
+    ///     let other = barrier.clone();
+    ///     let inside = spawn(async move { other.wait().await });
+    ///     yield_now().await?;
+    ///     assert_eq!(barrier.n_waiting(), 1);
+    ///     barrier.reset().await?;
+    ///     assert!(matches!(inside.await, Err(Error::BrokenBarrier)));
+    ///     assert!(!barrier.broken());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub async fn reset(&self) -> Result<(), Error> {
         let _guard = self.0.condition.acquire().await?;
         self.0.machine.borrow_mut().reset();
         self.0.condition.notify_all()
     }
 
-    /// As `abort()`: those inside and those to come get [`Error::BrokenBarrier`], until a reset.
+    /// As `abort()`: those inside and those to come get [`Error::BrokenBarrier`], until a reset. A
+    /// schedule point if its lock is held, and a cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Barrier, Error, run};
+    /// run(async {
+    ///     let barrier = Barrier::new(2)?;
+    ///     barrier.abort().await?;
+    ///     assert!(barrier.broken());
+    ///     assert!(matches!(barrier.wait().await, Err(Error::BrokenBarrier)));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub async fn abort(&self) -> Result<(), Error> {
         let _guard = self.0.condition.acquire().await?;
         self.0.machine.borrow_mut().abort();

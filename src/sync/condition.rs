@@ -9,8 +9,8 @@ use super::{
 };
 use crate::exec::Error;
 
-/// A condition that tasks wait for under a lock. As `asyncio.Condition`. Wake-ups may be spurious:
-/// look at the condition again. Clones are handles of the same one.
+/// A condition that tasks wait for under a lock. As `asyncio.Condition` (`locks.py`). Wake-ups may
+/// be spurious: look at the condition again. Clones are handles of the same one.
 ///
 /// # Examples
 /// ```
@@ -50,11 +50,24 @@ impl Condition {
     }
 
     /// A condition under a lock that others use too.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error, Lock, run};
+    /// run(async {
+    ///     let lock = Lock::new();
+    ///     let (full, empty) = (Condition::with_lock(&lock), Condition::with_lock(&lock));
+    ///     let _guard = full.acquire().await?;
+    ///     assert!(lock.locked() && empty.locked());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn with_lock(lock: &Lock) -> Condition {
         Condition(Rc::new(Inner { lock: lock.clone(), ..Inner::default() }))
     }
 
-    /// As `acquire()`: waits for the lock.
+    /// As `acquire()`: waits for the lock. A schedule point if the lock is held or waited for, and
+    /// a cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
@@ -82,16 +95,41 @@ impl Condition {
     ///
     /// # Errors
     /// [`Error::Misuse`] if the lock is free; [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Condition, Error, run, timeout};
+    /// run(async {
+    ///     let condition = Condition::new();
+    ///     condition.acquire().await?.forget();
+    ///     let waited = timeout(Duration::from_secs(1), condition.wait()).await;
+    ///     assert!(matches!(waited, Err(Error::TimedOut)));
+    ///     condition.release() // it came back with the lock
+    /// }).unwrap();
+    /// ```
     pub async fn wait(&self) -> Result<(), Error> {
         let (lock, waited) = self.wait_unlocked().await?;
         lock.forget();
         waited
     }
 
-    /// As `wait_for(predicate)`: waits until it holds.
+    /// As `wait_for(predicate)`, for a lock whose guard was forgotten: waits until it holds. A
+    /// schedule point unless it does at once, and a cancel point.
     ///
     /// # Errors
     /// As [`wait`](Condition::wait).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error, run};
+    /// run(async {
+    ///     let condition = Condition::new();
+    ///     condition.acquire().await?.forget();
+    ///     condition.wait_for(|| true).await?; // holds at once: no wait
+    ///     condition.release()
+    /// }).unwrap();
+    /// ```
     pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) -> Result<(), Error> {
         while !predicate() {
             self.wait().await?;
@@ -130,6 +168,13 @@ impl Condition {
     ///
     /// # Errors
     /// [`Error::Misuse`] if the lock is free.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error};
+    /// let free = Condition::new().notify(1);
+    /// assert!(matches!(free, Err(Error::Misuse(text)) if text.contains("acquire it first")));
+    /// ```
     pub fn notify(&self, n: usize) -> Result<(), Error> {
         if !self.locked() {
             return Err(Error::Misuse("notifying needs the lock: acquire it first"));
@@ -170,7 +215,20 @@ impl Drop for Notified<'_> {
     }
 }
 
-/// The lock of a condition, held. Dropping it releases the lock.
+/// The lock of a condition, held: `async with condition`. Dropping it releases the lock.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Condition, ConditionGuard, Error, run};
+/// run(async {
+///     let condition = Condition::new();
+///     let guard: ConditionGuard = condition.acquire().await?;
+///     assert!(condition.locked());
+///     drop(guard);
+///     assert!(!condition.locked());
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct ConditionGuard {
     condition: Condition,
@@ -180,6 +238,17 @@ pub struct ConditionGuard {
 
 impl ConditionGuard {
     /// Keeps the lock held until [`Condition::release`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error, run};
+    /// run(async {
+    ///     let condition = Condition::new();
+    ///     condition.acquire().await?.forget();
+    ///     condition.notify_all()?; // the lock is still held
+    ///     condition.release()
+    /// }).unwrap();
+    /// ```
     pub fn forget(mut self) {
         if let Some(lock) = self.lock.take() {
             lock.forget();
@@ -187,10 +256,33 @@ impl ConditionGuard {
     }
 
     /// As `Condition.wait()`: gives the lock up, waits for a notification, and takes it again,
-    /// also when cancelled. Dropped meanwhile, the guard holds nothing.
+    /// also when cancelled. Dropped meanwhile, the guard holds nothing. A schedule point and a
+    /// cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Condition, Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let condition = Condition::new();
+    ///     let waiter = spawn({
+    ///         let condition = condition.clone();
+    ///         async move {
+    ///             let mut guard = condition.acquire().await?;
+    ///             guard.wait().await?;
+    ///             Ok::<bool, Error>(condition.locked())
+    ///         }
+    ///     });
+    ///     yield_now().await?;
+    ///     let guard = condition.acquire().await?; // free while the other waits
+    ///     condition.notify(1)?;
+    ///     drop(guard);
+    ///     assert!(waiter.await?);
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub async fn wait(&mut self) -> Result<(), Error> {
         if let Some(lock) = self.lock.take() {
             lock.forget();
@@ -200,10 +292,30 @@ impl ConditionGuard {
         waited
     }
 
-    /// As `Condition.wait_for(predicate)`.
+    /// As `Condition.wait_for(predicate)`: waits until it holds. A schedule point unless it does at
+    /// once, and a cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Condition, Error, gather, run};
+    /// run(async {
+    ///     let (condition, items) = (Condition::new(), Rc::new(Cell::new(0)));
+    ///     let get = {
+    ///         let (condition, items) = (condition.clone(), items.clone());
+    ///         async move { condition.acquire().await?.wait_for(|| items.get() > 0).await }
+    ///     };
+    ///     let put = async move {
+    ///         let _guard = condition.acquire().await?;
+    ///         items.set(1);
+    ///         condition.notify_all()
+    ///     };
+    ///     gather((get, put)).await.map(|_| ())
+    /// }).unwrap();
+    /// ```
     pub async fn wait_for(&mut self, mut predicate: impl FnMut() -> bool) -> Result<(), Error> {
         while !predicate() {
             self.wait().await?;

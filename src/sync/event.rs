@@ -8,7 +8,8 @@ use super::{
 };
 use crate::exec::Error;
 
-/// A flag that tasks wait for. As `asyncio.Event`. Clones are handles of the same event.
+/// A flag that tasks wait for. As `asyncio.Event` (`locks.py`). Clones are handles of the same
+/// event.
 ///
 /// # Examples
 /// ```
@@ -47,6 +48,22 @@ impl Event {
     }
 
     /// As `set()`: wakes all that wait now; a `clear` in the same step does not take it back.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Event, gather, run, spawn, yield_now};
+    /// run(async {
+    ///     let event = Event::new();
+    ///     let wait = |event: Event| spawn(async move { event.wait().await });
+    ///     let waits = [event.clone(), event.clone()].map(wait);
+    ///     yield_now().await?;
+    ///     event.set();
+    ///     event.clear();
+    ///     gather(waits).await?; // both were waiting, and go on
+    ///     assert!(!event.is_set());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn set(&self) {
         wake(self.0.machine.borrow_mut().set());
     }
@@ -56,7 +73,7 @@ impl Event {
         self.0.machine.borrow_mut().clear();
     }
 
-    /// As `wait()`: a schedule point unless it is set, and a cancel point.
+    /// As `wait()`: waits until it is set. A schedule point unless it is, and a cancel point.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::exec::{Error, Holder, TaskRef, current_task};
 
-/// Mutual exclusion between tasks. As `asyncio.Lock`: fair, not re-entrant, and any task may
-/// release it. Clones are handles of the same lock.
+/// Mutual exclusion between tasks. As `asyncio.Lock` (`locks.py`): fair, not re-entrant, and any
+/// task may release it. Clones are handles of the same lock.
 ///
 /// # Examples
 /// ```
@@ -45,6 +45,25 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Lock, log, run, spawn, trace_of};
+    /// let trace = trace_of(async {
+    ///     let lock = Lock::new();
+    ///     let guard = lock.acquire().await?;
+    ///     let wait = |name: &'static str| {
+    ///         let lock = lock.clone();
+    ///         spawn(async move { lock.acquire().await.map(|_guard| log(name)) })
+    ///     };
+    ///     let (first, second) = (wait("first"), wait("second"));
+    ///     seedloop::yield_now().await?;
+    ///     drop(guard);
+    ///     second.await?;
+    ///     first.await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["first", "second"]));
+    /// ```
     pub async fn acquire(&self) -> Result<LockGuard, Error> {
         let free = self.0.machine.borrow_mut().try_acquire();
         if !free {
@@ -63,6 +82,13 @@ impl Lock {
     ///
     /// # Errors
     /// [`Error::Misuse`] if the lock is free.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Lock};
+    /// let free = Lock::new().release();
+    /// assert!(matches!(free, Err(Error::Misuse(text)) if text.contains("once per acquire")));
+    /// ```
     pub fn release(&self) -> Result<(), Error> {
         if !self.locked() {
             return Err(Error::Misuse("the lock is not held: release it once per acquire"));
@@ -79,11 +105,38 @@ impl Lock {
 }
 
 /// Releases the lock when it is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Lock, LockGuard, run};
+/// run(async {
+///     let lock = Lock::new();
+///     {
+///         let _guard: LockGuard = lock.acquire().await?;
+///         assert!(lock.locked());
+///     }
+///     assert!(!lock.locked());
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard(Option<Lock>);
 
 impl LockGuard {
     /// Keeps the lock held until [`Lock::release`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Lock, run, spawn};
+    /// run(async {
+    ///     let lock = Lock::new();
+    ///     lock.acquire().await?.forget();
+    ///     let other = lock.clone();
+    ///     spawn(async move { other.release() }).await?; // any task may
+    ///     assert!(!lock.locked());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn forget(mut self) {
         self.0 = None;
     }

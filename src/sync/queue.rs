@@ -19,7 +19,17 @@ use super::{
 };
 use crate::exec::Error;
 
-/// As `asyncio.Queue`: first in, first out. See [`QueueOf`].
+/// As `asyncio.Queue` (`queues.py`): first in, first out. See [`QueueOf`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Queue};
+/// let queue: Queue<&str> = Queue::new(1);
+/// queue.put_nowait("only")?;
+/// assert!(matches!(queue.put_nowait("one too many"), Err(Error::QueueFull)));
+/// assert_eq!(queue.get_nowait()?, "only");
+/// # Ok::<(), Error>(())
+/// ```
 pub type Queue<T> = QueueOf<T, Fifo>;
 /// As `asyncio.LifoQueue`: last in, first out. See [`QueueOf`].
 ///
@@ -103,6 +113,15 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     }
 
     /// As `maxsize`; 0 for no bound.
+    ///
+    /// # Examples
+    /// ```
+    /// let queue = seedloop::Queue::new(2);
+    /// queue.put_nowait("a")?;
+    /// assert_eq!((queue.maxsize(), queue.qsize()), (2, 1));
+    /// assert!(!queue.is_full() && !queue.is_empty());
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
     pub fn maxsize(&self) -> usize {
         self.machine().maxsize()
     }
@@ -121,6 +140,21 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     ///
     /// # Errors
     /// [`Error::Cancelled`], and the item is dropped; [`Error::QueueShutDown`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Queue, run, spawn, yield_now};
+    /// run(async {
+    ///     let queue = Queue::new(1);
+    ///     queue.put("a").await?;
+    ///     let other = queue.clone();
+    ///     let putter = spawn(async move { other.put("b").await });
+    ///     yield_now().await?;
+    ///     assert!(!putter.is_done()); // there is no room
+    ///     assert_eq!((queue.get().await?, queue.get().await?), ("a", "b"));
+    ///     putter.await
+    /// }).unwrap();
+    /// ```
     pub async fn put(&self, item: T) -> Result<(), Error> {
         while self.is_full() {
             if self.machine().is_shutdown() {
@@ -180,6 +214,27 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if that was said of all items.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Queue, run, spawn};
+    /// run(async {
+    ///     let queue = Queue::new(0);
+    ///     (1..=3).try_for_each(|item| queue.put_nowait(item))?;
+    ///     let worker = queue.clone();
+    ///     let _worker = spawn(async move {
+    ///         loop {
+    ///             let _item = worker.get().await?;
+    ///             worker.task_done()?;
+    ///         }
+    ///         #[allow(unreachable_code)]
+    ///         Ok::<(), Error>(())
+    ///     });
+    ///     queue.join().await?;
+    ///     assert!(queue.is_empty());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn task_done(&self) -> Result<(), Error> {
         let Some(joiners) = self.machine().task_done() else {
             return Err(Error::InvalidValue("task_done was called more often than put"));
@@ -203,6 +258,17 @@ impl<T, O: Order<T>> QueueOf<T, O> {
 
     /// The items, one [`get`](QueueOf::get) after the other, until the queue is shut down and
     /// empty: `while let Some(item) = items.next().await`. Dropped half-way it loses no item.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use seedloop::{Queue, run};
+    /// let queue = Queue::new(0);
+    /// queue.put_nowait("a").unwrap();
+    /// queue.shutdown(false);
+    /// let texts = queue.items().map(Result::unwrap);
+    /// assert_eq!(run(async { texts.collect::<Vec<&str>>().await }).unwrap(), ["a"]);
+    /// ```
     pub fn items(&self) -> Items<T, O> {
         Items { waiting: None, queue: self.clone() }
     }
@@ -219,6 +285,18 @@ impl<T, O: Order<T>> QueueOf<T, O> {
 
     /// As `shutdown(immediate)`: no more puts, and gets only until it is empty; with `immediate`
     /// it is empty at once.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Queue};
+    /// let queue = Queue::new(0);
+    /// queue.put_nowait("last")?;
+    /// queue.shutdown(false);
+    /// assert!(matches!(queue.put_nowait("late"), Err(Error::QueueShutDown)));
+    /// assert_eq!(queue.get_nowait()?, "last");
+    /// assert!(matches!(queue.get_nowait(), Err(Error::QueueShutDown)));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn shutdown(&self, immediate: bool) {
         self.machine().shut_down();
         while immediate && !self.is_empty() {
@@ -262,6 +340,9 @@ pub struct Items<T, O: Order<T>> {
 impl<T: 'static, O: Order<T> + 'static> Items<T, O> {
     /// The next item; `None` once the queue is shut down and empty. A schedule point if the queue
     /// is empty, and a cancel point.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::WrongLoop`].
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::exec::Error;
 
-/// A number of permits. As `asyncio.Semaphore`: fair. Clones are handles of the same semaphore.
+/// A number of permits. As `asyncio.Semaphore` (`locks.py`): fair. Clones are handles of the same
+/// semaphore.
 ///
 /// # Examples
 /// ```
@@ -43,6 +44,20 @@ impl Semaphore {
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Semaphore, log, spawn, trace_of};
+    /// let trace = trace_of(async {
+    ///     let permits = Semaphore::new(1);
+    ///     let permit = permits.acquire().await?;
+    ///     let waiter = spawn(async move { permits.acquire().await.map(|_permit| log("mine")) });
+    ///     log("working");
+    ///     drop(permit);
+    ///     waiter.await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["working", "mine"]));
+    /// ```
     pub async fn acquire(&self) -> Result<SemaphoreGuard, Error> {
         let free = self.0.machine.borrow_mut().try_acquire();
         if !free {
@@ -56,6 +71,14 @@ impl Semaphore {
     }
 
     /// As `release()`: one more permit.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Semaphore;
+    /// let permits = Semaphore::new(1);
+    /// permits.release(); // also one that nobody has acquired
+    /// assert_eq!(permits.permits(), 2);
+    /// ```
     pub fn release(&self) {
         wake(self.0.machine.borrow_mut().release());
     }
@@ -72,11 +95,37 @@ impl Semaphore {
 }
 
 /// Gives the permit back when it is dropped.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Semaphore, SemaphoreGuard, run};
+/// run(async {
+///     let pool = Semaphore::new(3);
+///     let held: Vec<SemaphoreGuard> = vec![pool.acquire().await?, pool.acquire().await?];
+///     assert_eq!(pool.permits(), 1);
+///     drop(held);
+///     assert_eq!(pool.permits(), 3);
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[must_use = "the permit is given back when the guard is dropped"]
 pub struct SemaphoreGuard(Option<Semaphore>);
 
 impl SemaphoreGuard {
     /// Keeps the permit until [`Semaphore::release`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Semaphore, run};
+    /// run(async {
+    ///     let permits = Semaphore::new(1);
+    ///     permits.acquire().await?.forget();
+    ///     assert!(permits.locked());
+    ///     permits.release();
+    ///     assert!(!permits.locked());
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn forget(mut self) {
         self.0 = None;
     }
@@ -90,13 +139,15 @@ impl Drop for SemaphoreGuard {
     }
 }
 
-/// A semaphore that never has more permits than at first. As `asyncio.BoundedSemaphore`.
+/// A semaphore that never has more permits than at first. As `asyncio.BoundedSemaphore`
+/// (`locks.py`). Clones are handles of the same semaphore.
 ///
 /// # Examples
 /// ```
 /// use seedloop::{BoundedSemaphore, Error};
 /// let semaphore = BoundedSemaphore::new(1);
-/// assert!(matches!(semaphore.release(), Err(Error::InvalidValue(_))));
+/// let Err(Error::InvalidValue(text)) = semaphore.release() else { panic!("nobody has acquired") };
+/// assert!(text.ends_with("release it once per acquire"));
 /// ```
 #[derive(Clone)]
 pub struct BoundedSemaphore {
@@ -110,21 +161,34 @@ impl BoundedSemaphore {
         BoundedSemaphore { semaphore: Semaphore::new(permits), bound: permits }
     }
 
-    /// As [`Semaphore::acquire`].
+    /// As [`Semaphore::acquire`], schedule point and cancel point included.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::WrongLoop`].
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{BoundedSemaphore, Error, run};
+    /// run(async {
+    ///     let permits = BoundedSemaphore::new(1);
+    ///     permits.acquire().await?.forget();
+    ///     assert!(permits.locked());
+    ///     permits.release()
+    /// }).unwrap();
+    /// ```
     pub async fn acquire(&self) -> Result<SemaphoreGuard, Error> {
         self.semaphore.acquire().await
     }
 
-    /// As `release()`.
+    /// As `release()`, for a guard that was forgotten.
     ///
     /// # Errors
     /// [`Error::InvalidValue`] if all permits are free.
     pub fn release(&self) -> Result<(), Error> {
         if self.semaphore.permits() >= self.bound {
-            return Err(Error::InvalidValue("the semaphore was released more than acquired"));
+            return Err(Error::InvalidValue(
+                "all permits of the semaphore are free: release it once per acquire",
+            ));
         }
         self.semaphore.release();
         Ok(())

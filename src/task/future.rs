@@ -12,13 +12,24 @@ use std::{
 use super::Outcome;
 use crate::{
     exec::{
-        Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait,
-        raw::RawFuture, running,
+        Cancelled, Error, ExceptionContext, Outlet, Shell, TaskRef, Wait, raw::RawFuture, running,
     },
     kernel::{self, CallId, FutureId, OnCancel},
 };
 
 /// Where a future stands, with what it holds.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Future, State, run};
+/// run(async {
+///     let future: Future<i32> = Future::new();
+///     assert!(future.peek(|state| matches!(state, State::Pending)));
+///     future.set_result(5)?;
+///     assert!(future.peek(|state| matches!(state, State::Finished(Some(5)))));
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State<'a, T, E> {
     /// Not done.
@@ -32,6 +43,18 @@ pub enum State<'a, T, E> {
 }
 
 /// Names a done callback, to take it back.
+///
+/// # Examples
+/// ```
+/// use seedloop::{CallbackId, Error, Future, run, yield_now};
+/// run(async {
+///     let future: Future<i32> = Future::new();
+///     let callback: CallbackId = future.add_done_callback(|_| unreachable!("it is taken back"));
+///     assert!(future.remove_done_callback(callback));
+///     future.set_result(5)?;
+///     yield_now().await
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallbackId(CallId);
 
@@ -186,12 +209,17 @@ impl<T, E> Drop for Slot<T, E> {
     }
 }
 
-/// A value that is set once. As `asyncio.Future`. Clones are handles of the same future, and
-/// awaiting them needs `T: Clone` and `E: Clone`; without a clone the first await takes the value.
+/// A value that is set once. As `asyncio.Future` (`futures.py`). Clones are handles of the same
+/// future, and awaiting them needs `T: Clone` and `E: Clone`; without a clone the first await takes
+/// the value.
 ///
 /// Awaiting is a schedule point unless the future is done, and a cancel point. A cancellation of
 /// the awaiting task cancels the future, for all who await it: [`shield`](crate::shield) it where
 /// that is not meant.
+///
+/// # Errors
+/// An await gives the future's own error; [`Error::Cancelled`]; [`Error::WrongLoop`] in another
+/// run; [`Error::InvalidState`] if an earlier await took the value.
 ///
 /// # Examples
 /// ```
@@ -252,6 +280,18 @@ impl<T, E> Future<T, E> {
     ///
     /// # Errors
     /// [`Error::InvalidState`] if it is done; [`Error::Misuse`] on a task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Future, run};
+    /// run(async {
+    ///     let future: Future<i32> = Future::new();
+    ///     future.set_result(1)?;
+    ///     assert!(matches!(future.set_result(2), Err(Error::InvalidState(_))));
+    ///     assert_eq!(future.await?, 1);
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn set_result(&self, value: T) -> Result<(), Error> {
         self.set(Ok(value))
     }
@@ -260,6 +300,18 @@ impl<T, E> Future<T, E> {
     ///
     /// # Errors
     /// [`Error::InvalidState`] if it is done; [`Error::Misuse`] on a task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Future, run};
+    /// run(async {
+    ///     let future: Future<()> = Future::new();
+    ///     future.set_error(Error::TimedOut)?;
+    ///     assert!(future.is_failed());
+    ///     assert!(matches!(future.await, Err(Error::TimedOut)));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn set_error(&self, error: E) -> Result<(), Error> {
         self.set(Err(error))
     }
@@ -278,11 +330,36 @@ impl<T, E> Future<T, E> {
     }
 
     /// As `cancel()`: false if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Future, run};
+    /// run(async {
+    ///     let future: Future<()> = Future::new();
+    ///     assert!(future.cancel());
+    ///     assert!(future.is_cancelled() && future.is_done());
+    ///     assert!(!future.cancel());
+    /// }).unwrap();
+    /// ```
     pub fn cancel(&self) -> bool {
         self.cancel_message(&None)
     }
 
     /// As `cancel(msg)`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, run, sleep, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(sleep(Duration::from_secs(60)));
+    ///     yield_now().await?;
+    ///     task.cancel_with("bored");
+    ///     let Err(Error::Cancelled(cancelled)) = task.await else { panic!("it was cancelled") };
+    ///     assert_eq!(cancelled.message(), Some("bored"));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancel_with(&self, message: &str) -> bool {
         self.cancel_message(&Some(message.into()))
     }
@@ -311,6 +388,18 @@ impl<T, E> Future<T, E> {
     ///
     /// # Errors
     /// Its own error; [`Error::Cancelled`]; [`Error::InvalidState`] while it is pending.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async { "done" });
+    ///     assert!(matches!(task.result(), Err(Error::InvalidState(_)))); // it has not begun
+    ///     yield_now().await?;
+    ///     assert_eq!(task.result()?, "done");
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn result(&self) -> Result<T, E>
     where
         T: Clone,
@@ -324,6 +413,18 @@ impl<T, E> Future<T, E> {
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::InvalidState`] while it is pending.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, wait};
+    /// run(async {
+    ///     let tasks = [spawn(async { Ok(()) }), spawn(async { Err(Error::QueueFull) })];
+    ///     let done = wait(tasks).await?.done;
+    ///     assert!(done[0].error()?.is_none());
+    ///     assert!(matches!(done[1].error()?, Some(Error::QueueFull)));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn error(&self) -> Result<Option<E>, Error>
     where
         E: Clone,
@@ -340,6 +441,21 @@ impl<T, E> Future<T, E> {
     }
 
     /// Looks at the state; an error that is only peeked at is still reported as never retrieved.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Future, State, run};
+    /// run(async {
+    ///     let future: Future<String> = Future::new();
+    ///     future.set_result("a text that is not copied".into())?;
+    ///     let length = future.peek(|state| match state {
+    ///         State::Finished(Some(text)) => text.len(),
+    ///         _ => 0,
+    ///     });
+    ///     assert_eq!(length, 25);
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn peek<R>(&self, look: impl FnOnce(State<'_, T, E>) -> R) -> R {
         match self.slot.state() {
             kernel::State::Pending => return look(State::Pending),
@@ -357,11 +473,37 @@ impl<T, E> Future<T, E> {
     }
 
     /// False if it failed and nobody has looked at the error.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Future, run};
+    /// run(async {
+    ///     let future: Future<()> = Future::new();
+    ///     future.set_error(Error::QueueFull)?;
+    ///     assert!(!future.is_retrieved());
+    ///     assert!(future.error()?.is_some());
+    ///     assert!(future.is_retrieved()); // no report when it is dropped
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn is_retrieved(&self) -> bool {
         !(self.is_failed() && self.slot.unseen.get())
     }
 
     /// As `add_done_callback`: `callback` is scheduled when the future is done, or soon if it is.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, log, spawn, trace_of, yield_now};
+    /// let trace = trace_of(async {
+    ///     let task = spawn(async { 5 });
+    ///     task.add_done_callback(|task| log(task.result().unwrap()));
+    ///     yield_now().await?; // the task ends
+    ///     log("then");
+    ///     yield_now().await
+    /// });
+    /// assert!(trace.logs().map(|(_, text)| text).eq(["then", "5"]));
+    /// ```
     pub fn add_done_callback(&self, callback: impl FnOnce(&Future<T, E>) + 'static) -> CallbackId
     where
         T: 'static,
@@ -372,11 +514,33 @@ impl<T, E> Future<T, E> {
     }
 
     /// As `remove_done_callback`: false if it is not waiting any more.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Future, log, trace_of, yield_now};
+    /// let trace = trace_of(async {
+    ///     let future: Future<i32> = Future::new();
+    ///     let callback = future.add_done_callback(|_| log("done"));
+    ///     future.set_result(5)?;
+    ///     assert!(!future.remove_done_callback(callback)); // it is about to run
+    ///     yield_now().await
+    /// });
+    /// assert_eq!(trace.logs().count(), 1);
+    /// ```
     pub fn remove_done_callback(&self, callback: CallbackId) -> bool {
         self.slot.raw.remove_on_done(callback.0)
     }
 
     /// Whether two handles are of one future.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Future, run};
+    /// run(async {
+    ///     let (one, two): (Future<i32>, Future<i32>) = (Future::new(), Future::new());
+    ///     assert!(one.is_same(&one.clone()) && !one.is_same(&two));
+    /// }).unwrap();
+    /// ```
     pub fn is_same(&self, other: &Future<T, E>) -> bool {
         Rc::ptr_eq(&self.slot, &other.slot)
     }

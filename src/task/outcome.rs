@@ -9,7 +9,25 @@ use std::{error::Error as StdError, ops::Deref};
 
 use crate::exec::{Cancelled, Error};
 
-/// What a task may return; `M` is inferred.
+/// What a task may return; `M` is inferred. `Ok(value)` and every [`Plain`] value is finished;
+/// `Err(e)` is cancelled if [`Cancelled`] stands anywhere in `e`'s chain of sources, else failed;
+/// what never returns (`loop {}`) has no say.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Cancelled, Error, Outcome};
+/// fn ends_as<O: Outcome<M>, M>(output: O) -> &'static str {
+///     match output.into_result() {
+///         Ok(_) => "finished",
+///         Err(error) if O::cancellation(&error).is_some() => "cancelled",
+///         Err(_) => "failed",
+///     }
+/// }
+/// assert_eq!(ends_as(5), "finished");
+/// assert_eq!(ends_as(Ok::<i32, anyhow::Error>(5)), "finished");
+/// assert_eq!(ends_as(Err::<(), Error>(Error::QueueFull)), "failed");
+/// assert_eq!(ends_as(Err::<(), Error>(Cancelled::new(None).into())), "cancelled");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}` as it is",
     note = "return `Ok(value)`, or `impl seedloop::Plain for` the type, or use `spawn_plain`",
@@ -23,16 +41,44 @@ pub trait Outcome<M>: Sized + 'static {
     type Error: From<Error> + 'static;
 
     /// The output as a result.
+    ///
+    /// # Errors
+    /// The output's own, if it is one.
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 
     /// The cancellation that an error is.
     fn cancellation(error: &Self::Error) -> Option<Cancelled>;
 
     /// The error's text.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Outcome};
+    /// fn failure<O: Outcome<M>, M>(output: O) -> Option<String> {
+    ///     output.into_result().err().map(|error| O::text(&error))
+    /// }
+    /// assert_eq!(failure(Err::<(), _>(Error::TimedOut)), Some("timed out".into()));
+    /// assert_eq!(failure(5), None);
+    /// ```
     fn text(error: &Self::Error) -> String;
 }
 
 /// An error type that can leave a task; `M` is inferred.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Cancelled, Error, Raise};
+/// #[derive(Debug, thiserror::Error)]
+/// enum Mine {
+///     #[error("the disk is full")]
+///     Disk,
+///     #[error("the loop")]
+///     Loop(#[from] Error),
+/// }
+/// assert_eq!(Mine::Disk.text(), "the disk is full");
+/// assert_eq!(Mine::from(Error::TimedOut).text(), "the loop: timed out");
+/// assert!(Mine::Loop(Cancelled::new(None).into()).cancellation().is_some());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot leave a task",
     note = "an error needs `From<seedloop::Error>` (with thiserror: `#[from]`) and \
@@ -47,8 +93,26 @@ pub trait Raise<M>: From<Error> + 'static {
 }
 
 /// Marks errors that are `std::error::Error`.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Cancelled, Error, Raise, marker::ViaStd};
+/// fn text(error: impl Raise<ViaStd>) -> String {
+///     error.text()
+/// }
+/// assert_eq!(text(Error::from(Cancelled::new(Some("bored")))), "cancelled: bored");
+/// ```
 pub struct ViaStd(());
 /// Marks errors that hold a `dyn Error`: anyhow's, and boxes.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Raise, marker::ViaDyn};
+/// fn is_cancelled(error: impl Raise<ViaDyn>) -> bool {
+///     error.cancellation().is_some()
+/// }
+/// assert!(!is_cancelled(anyhow::Error::from(Error::TimedOut)));
+/// ```
 pub struct ViaDyn(());
 
 impl<E: StdError + From<Error> + 'static> Raise<ViaStd> for E {
@@ -89,10 +153,39 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Marks outputs that are results.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Outcome, marker::IsResult};
+/// fn failed<O: Outcome<IsResult<M>>, M>(output: O) -> bool {
+///     output.into_result().is_err()
+/// }
+/// assert!(failed(Err::<(), _>(Error::TimedOut)));
+/// ```
 pub struct IsResult<M>(M);
 /// Marks outputs that are plain values.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Outcome, marker::IsPlain};
+/// fn value<O: Outcome<IsPlain>>(output: O) -> O::Value {
+///     output.into_result().ok().expect("a plain value is finished")
+/// }
+/// assert_eq!(value("five"), "five");
+/// ```
 pub struct IsPlain(());
 /// Marks outputs that are never made.
+///
+/// # Examples
+/// ```
+/// use futures::FutureExt;
+/// use seedloop::{Outcome, marker::IsNever};
+/// fn never_returns<F: Future<Output: Outcome<IsNever>>>(future: F) -> F {
+///     future
+/// }
+/// let forever = never_returns(async { loop { futures::pending!() } });
+/// assert!(forever.now_or_never().is_none());
+/// ```
 pub struct IsNever(());
 
 impl<T: 'static, E: Raise<M>, M> Outcome<IsResult<M>> for Result<T, E> {
@@ -182,6 +275,13 @@ impl<T: Plain> Outcome<IsPlain> for T {
 }
 
 /// Names `!` on stable Rust: what `async { loop { .. } }` returns.
+///
+/// # Examples
+/// ```
+/// use seedloop::marker::Ret;
+/// type Never = <fn() -> ! as Ret>::Type;
+/// assert_eq!(size_of::<Result<u8, Never>>(), 1); // there is no `Err`
+/// ```
 pub trait Ret {
     /// The return type.
     type Type;

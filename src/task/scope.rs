@@ -121,12 +121,27 @@ impl<F> Scope<F> {
 }
 
 /// A foreign future that can be cancelled; see [`foreign`].
+///
+/// # Examples
+/// ```
+/// use futures::channel::oneshot;
+/// use seedloop::{Foreign, foreign, run};
+/// let (sender, receiver) = oneshot::channel();
+/// let reply: Foreign<oneshot::Receiver<u32>> = foreign(receiver);
+/// sender.send(5).unwrap();
+/// let got = run(async { reply.await.unwrap().unwrap() });
+/// assert_eq!(got.unwrap(), 5);
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Foreign<F>(Scope<F>);
 
 /// Awaits a future of another library so that a cancellation of the task ends the wait: the
 /// future is dropped, and the await gives [`Error::Cancelled`]. Without it (and without a
-/// `timeout` or the like around it) a cancellation drops the whole task.
+/// `timeout` or the like around it) a cancellation drops the whole task. A schedule point if the
+/// future is pending, and a cancel point.
+///
+/// # Errors
+/// [`Error::Cancelled`]; the future's own output is inside the `Ok`.
 ///
 /// # Examples
 /// ```

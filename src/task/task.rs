@@ -16,11 +16,15 @@ use crate::{
     kernel::End,
 };
 
-/// A future that runs on its own. As `asyncio.Task`. Dropping it detaches it; awaiting it gives
-/// what its future returned. Everything that a [`Future`] can do, it can.
+/// A future that runs on its own. As `asyncio.Task` (`tasks.py`). Dropping it detaches it; awaiting
+/// it gives what its future returned. Everything that a [`Future`] can do, it can.
 ///
 /// Awaiting is a schedule point unless the task is done, and a cancel point. A cancellation of the
 /// awaiting task cancels this one: [`shield`](crate::shield) it where that is not meant.
+///
+/// # Errors
+/// An await gives the error that its future returned; [`Error::Cancelled`]; [`Error::Panicked`];
+/// [`Error::AwaitSelf`] inside the task itself; [`Error::WrongLoop`] in another run.
 ///
 /// # Examples
 /// ```
@@ -39,7 +43,8 @@ pub struct Task<T, E = Error> {
     future: Future<T, E>,
 }
 
-/// As `asyncio.create_task`: the task's first step is in the loop's next iteration.
+/// As `asyncio.create_task`: the task's first step is in the loop's next iteration. Not a schedule
+/// point.
 ///
 /// What the future may return, and how it counts, see [`Outcome`]. Where the compiler asks for the
 /// error type of an async block, end it with `Ok::<_, Error>(value)`.
@@ -88,7 +93,8 @@ where
     spawn_at(Some(name.into().into()), Location::caller(), future)
 }
 
-/// Spawns a future with any output at all; it can only end as finished.
+/// Spawns a future with any output at all; it can only end as finished, cancelled from outside, or
+/// by a panic. Not a schedule point.
 ///
 /// # Panics
 /// Outside a run; the future is dropped.
@@ -194,23 +200,70 @@ where
 
 impl<T, E> Task<T, E> {
     /// The task's id: `Copy` and `Send`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{run, spawn};
+    /// run(async {
+    ///     let task = spawn(async {});
+    ///     let id = task.id();
+    ///     drop(task); // it goes on
+    ///     assert!(!id.is_done());
+    /// }).unwrap();
+    /// ```
     pub fn id(&self) -> TaskRef {
         let raw = &self.future.slot.raw;
         TaskRef::new(raw.shell(), raw.task().expect("a task is a task"))
     }
 
     /// As `get_name()`: the name it was given, else its path.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{run, spawn, spawn_named};
+    /// run(async {
+    ///     assert_eq!(spawn_named("reader", async {}).name(), "reader");
+    ///     assert_eq!(spawn(async {}).name(), "2"); // main's second task
+    /// }).unwrap();
+    /// ```
     pub fn name(&self) -> String {
         self.id().name()
     }
 
     /// As `uncancel()`: takes one cancellation request back; gives the count that is left.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async { "done" });
+    ///     assert!(task.cancel() && task.cancel());
+    ///     assert_eq!((task.uncancel(), task.cancelling()), (1, 1));
+    ///     assert!(matches!(task.await, Err(Error::Cancelled(_))));
+    /// }).unwrap();
+    /// ```
     pub fn uncancel(&self) -> u32 {
         let raw = &self.future.slot.raw;
         raw.shell().uncancel(raw.task().expect("a task is a task"))
     }
 
     /// As `cancelling()`: the cancellation requests so far, less those taken back.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, current_task, run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async {
+    ///         let _ = yield_now().await; // is told here, and goes on
+    ///         current_task().map(|task| task.cancelling())
+    ///     });
+    ///     yield_now().await?;
+    ///     assert!(task.cancel());
+    ///     assert_eq!(task.cancelling(), 1);
+    ///     assert_eq!(task.await?, Some(1));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn cancelling(&self) -> u32 {
         let raw = &self.future.slot.raw;
         raw.shell().core.borrow().kernel.cancelling(raw.task().expect("a task is a task"))
@@ -218,6 +271,18 @@ impl<T, E> Task<T, E> {
 
     /// Drops the task's future at its next step, without a word to it, as Rust's runtimes do.
     /// False if it is done.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, run, spawn, yield_now};
+    /// run(async {
+    ///     let deaf = spawn(async { loop { let _cancelled = yield_now().await; } });
+    ///     yield_now().await?;
+    ///     assert!(deaf.abort());
+    ///     assert!(matches!(deaf.await, Err(Error::Cancelled(_))));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn abort(&self) -> bool {
         let raw = &self.future.slot.raw;
         raw.shell().abort(raw.task().expect("a task is a task"))
@@ -225,6 +290,19 @@ impl<T, E> Task<T, E> {
 
     /// Offers the task for injected cancellations, where [`Check`](crate::Check) has a budget for
     /// them: it promises to be safe when cancelled, or dropped, at any await.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Error, spawn, yield_now};
+    /// let check = Check::new().cancellations(1);
+    /// let failure = check.try_run(|| async {
+    ///     match spawn(yield_now()).cancellable().await {
+    ///         Err(Error::Cancelled(_)) => panic!("somebody cancels it"),
+    ///         other => other,
+    ///     }
+    /// });
+    /// assert!(failure.unwrap_err().text.ends_with("somebody cancels it"));
+    /// ```
     pub fn cancellable(self) -> Task<T, E> {
         let raw = &self.future.slot.raw;
         raw.shell().offer(raw.task().expect("a task is a task"));
@@ -232,6 +310,16 @@ impl<T, E> Task<T, E> {
     }
 
     /// A handle of the same task that can be cloned and awaited by several.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, gather, run, spawn};
+    /// run(async {
+    ///     let task = spawn(async { 5 });
+    ///     assert_eq!(gather((task.future(), task.future(), task)).await?, (5, 5, 5));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub fn future(&self) -> Future<T, E>
     where
         T: Clone,

@@ -10,6 +10,23 @@ use super::Raise;
 use crate::exec::{Caught, Error, ExceptionContext, call_exception_handler, current_task};
 
 /// What the use of a resource came to when it is left; what `__aexit__` is told.
+///
+/// # Examples
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use seedloop::{AsyncExit, Error, Leaving, run, with};
+/// struct Told(Rc<Cell<Option<Leaving>>>);
+/// impl AsyncExit for Told {
+///     async fn exit(self, leaving: Leaving) -> Result<(), Error> {
+///         self.0.set(Some(leaving));
+///         Ok(())
+///     }
+/// }
+/// let told = Rc::new(Cell::new(None));
+/// let failed = run(with(Told(told.clone()), async |_| Err::<(), _>(Error::QueueFull)));
+/// assert!(matches!(failed, Err(Error::QueueFull)));
+/// assert_eq!(told.get(), Some(Leaving::Failed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
     /// It returned a value.
@@ -25,8 +42,26 @@ pub enum Leaving {
 /// A resource with an end that must be awaited: `__aexit__`. The beginning, `__aenter__`, is
 /// whatever makes the resource. What ends without awaiting implements [`Drop`] instead, as guards
 /// of locks do.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{AsyncExit, Error, Leaving, now, run, sleep, with};
+/// /// Takes a second to say goodbye.
+/// struct Session;
+/// impl AsyncExit for Session {
+///     async fn exit(self, _leaving: Leaving) -> Result<(), Error> {
+///         sleep(Duration::from_secs(1)).await
+///     }
+/// }
+/// run(async {
+///     with(Session, async |_| Ok::<(), Error>(())).await?;
+///     assert_eq!(now().as_millis(), 1_000);
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 pub trait AsyncExit {
-    /// Ends the use of the resource.
+    /// Ends the use of the resource: `__aexit__`. What it awaits is up to it.
     ///
     /// # Errors
     /// An error replaces the one that the resource is left with, as in Python.
@@ -122,15 +157,33 @@ impl<R: AsyncExit> AsyncGuard<R> {
         AsyncGuard(Some(resource))
     }
 
-    /// Leaves the resource.
+    /// Leaves the resource. Schedule points and cancel points are those of its exit.
     ///
     /// # Errors
     /// Those of the resource's exit.
+    ///
+    /// # Examples
+    /// ```
+    /// # use seedloop::{AsyncExit, AsyncGuard, Error, Leaving, run};
+    /// struct Transaction;
+    /// impl AsyncExit for Transaction {
+    ///     async fn exit(self, leaving: Leaving) -> Result<(), Error> {
+    ///         match leaving {
+    ///             Leaving::Finished => Ok(()), // commits
+    ///             _ => Err(Error::InvalidState("it was rolled back: try again")),
+    ///         }
+    ///     }
+    /// }
+    /// let guard = AsyncGuard::new(Transaction);
+    /// let ended = run(async move { guard.exit(Leaving::Failed).await });
+    /// assert!(matches!(ended, Err(Error::InvalidState(_))));
+    /// ```
     pub async fn exit(mut self, leaving: Leaving) -> Result<(), Error> {
         self.0.take().expect(LEFT).exit(leaving).await
     }
 
-    /// Leaves the resource after a use that went well.
+    /// Leaves the resource after a use that went well. Schedule points and cancel points are those
+    /// of its exit.
     ///
     /// # Errors
     /// Those of the resource's exit.
@@ -139,6 +192,18 @@ impl<R: AsyncExit> AsyncGuard<R> {
     }
 
     /// The resource, for somebody else to leave.
+    ///
+    /// # Examples
+    /// ```
+    /// # use seedloop::{AsyncExit, AsyncGuard, Error, Leaving};
+    /// # struct File(Vec<u8>);
+    /// # impl AsyncExit for File {
+    /// #     async fn exit(self, _: Leaving) -> Result<(), Error> { Ok(()) }
+    /// # }
+    /// let guard = AsyncGuard::new(File(vec![1]));
+    /// let file: File = guard.into_inner(); // nothing is skipped, nothing is reported
+    /// assert_eq!(file.0, [1]);
+    /// ```
     pub fn into_inner(mut self) -> R {
         self.0.take().expect(LEFT)
     }

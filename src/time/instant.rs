@@ -45,21 +45,45 @@ pub fn now() -> Instant {
 
 impl Instant {
     /// The instant so many ns after the loop's start.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Instant;
+    /// assert_eq!(Instant::from_nanos(1_500).to_string(), "1.5µs");
+    /// ```
     pub fn from_nanos(nanos: u64) -> Instant {
         Instant(nanos)
     }
 
     /// The instant so many ms after the loop's start.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Instant;
+    /// assert_eq!(Instant::from_millis(2), Instant::from_nanos(2_000_000));
+    /// ```
     pub fn from_millis(millis: u64) -> Instant {
         Instant(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the loop's start.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::Instant;
+    /// assert_eq!((Instant::default() + Duration::from_secs(1)).as_nanos(), 1_000_000_000);
+    /// ```
     pub fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// Whole milliseconds since the loop's start.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(seedloop::Instant::from_nanos(1_999_999).as_millis(), 1);
+    /// ```
     pub fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
@@ -67,6 +91,16 @@ impl Instant {
 
 impl Handle {
     /// As `TimerHandle.when()`: the deadline, if it is a timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Instant, call_at, call_soon, run};
+    /// run(async {
+    ///     let at = Instant::from_millis(5);
+    ///     assert_eq!(call_at(at, || {}).when(), Some(at));
+    ///     assert_eq!(call_soon(|| {}).when(), None);
+    /// }).unwrap();
+    /// ```
     pub fn when(&self) -> Option<Instant> {
         self.deadline_ns().map(Instant)
     }

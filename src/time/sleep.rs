@@ -14,6 +14,19 @@ use crate::{
 };
 
 /// Waits until a deadline; see [`sleep`]. Holds ids only, so it is `Send`.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{Error, Sleep, now, run, sleep};
+/// run(async {
+///     let nap: Sleep = sleep(Duration::from_secs(2));
+///     sleep(Duration::from_secs(1)).await?;
+///     nap.await?; // counts from here
+///     assert_eq!(now().as_millis(), 3_000);
+///     Ok::<(), Error>(())
+/// }).unwrap();
+/// ```
 #[derive(Debug)]
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep {
@@ -44,8 +57,8 @@ struct Armed {
     serial: u64,
 }
 
-/// As `asyncio.sleep`: waits for so long, in virtual time, from its first poll on. Zero gives the
-/// other ready handles one turn. A schedule point and a cancel point.
+/// As `asyncio.sleep` (`tasks.py`): waits for so long, in virtual time, from its first poll on.
+/// Zero gives the other ready handles one turn. A schedule point and a cancel point.
 ///
 /// # Errors
 /// [`Error::Cancelled`]; [`Error::NoRunningLoop`] outside a run.
@@ -61,7 +74,11 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep { length: Length::For(duration), state: Progress::New }
 }
 
-/// Waits until `deadline`; one turn if it has passed. A schedule point and a cancel point.
+/// Waits until `deadline`; one turn if it has passed. A schedule point and a cancel point. Not in
+/// asyncio.
+///
+/// # Errors
+/// [`Error::Cancelled`]; [`Error::NoRunningLoop`] outside a run.
 ///
 /// # Examples
 /// ```
@@ -79,7 +96,11 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { length: Length::Until(deadline), state: Progress::New }
 }
 
-/// As `asyncio.sleep(0)`: gives the other ready handles one turn.
+/// As `asyncio.sleep(0)`: gives the other ready handles one turn. A schedule point and a cancel
+/// point.
+///
+/// # Errors
+/// [`Error::Cancelled`]; [`Error::NoRunningLoop`] outside a run.
 ///
 /// # Examples
 /// ```
@@ -190,7 +211,7 @@ impl Future for Sleep {
 }
 
 /// As `loop.call_later`: runs `callback` after so long. Also a zero goes through the timers: it
-/// comes behind what is ready.
+/// comes behind what is ready. Not a schedule point.
 ///
 /// # Panics
 /// Outside a run.
@@ -214,7 +235,8 @@ pub fn call_later(duration: Duration, callback: impl FnOnce() + 'static) -> Hand
     call_at(now() + duration, callback)
 }
 
-/// As `loop.call_at`: runs `callback` at `deadline`, at the next iteration if it has passed.
+/// As `loop.call_at`: runs `callback` at `deadline`, at the next iteration if it has passed. Not a
+/// schedule point.
 ///
 /// # Panics
 /// Outside a run.

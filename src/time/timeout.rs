@@ -25,8 +25,8 @@ enum Stage {
     Exited,
 }
 
-/// A deadline for a body, which may be moved while the body runs. As `asyncio.Timeout`. Clones
-/// are handles of the same timeout.
+/// A deadline for a body, which may be moved while the body runs. As `asyncio.Timeout`
+/// (`timeouts.py`). Clones are handles of the same timeout.
 ///
 /// # Examples
 /// ```
@@ -64,6 +64,14 @@ struct Inner {
 
 impl Timeout {
     /// A timeout at `when`; `None` never fires.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Instant, Timeout};
+    /// for when in [None, Some(Instant::from_millis(5))] {
+    ///     assert_eq!(Timeout::new(when).when(), when);
+    /// }
+    /// ```
     pub fn new(when: Option<Instant>) -> Timeout {
         Timeout {
             inner: Rc::new(Inner {
@@ -83,6 +91,17 @@ impl Timeout {
     }
 
     /// As `expired()`: has the deadline passed while the body ran?
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, Instant, Timeout, run, sleep};
+    /// run(async {
+    ///     let limit = Timeout::new(Some(Instant::from_millis(1)));
+    ///     assert!(limit.run(sleep(Duration::from_secs(1))).await.is_err());
+    ///     assert!(limit.expired());
+    /// }).unwrap();
+    /// ```
     pub fn expired(&self) -> bool {
         matches!(self.inner.stage.get(), Stage::Expiring | Stage::Expired)
     }
@@ -91,6 +110,20 @@ impl Timeout {
     ///
     /// # Errors
     /// [`Error::Misuse`] before and after the body, and once the deadline has passed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, Timeout, now, run, sleep};
+    /// let late = run(async {
+    ///     let limit = Timeout::new(None);
+    ///     limit.run(async {
+    ///         limit.reschedule(Some(now() + Duration::from_secs(1)))?;
+    ///         sleep(Duration::from_secs(2)).await
+    ///     }).await
+    /// });
+    /// assert!(matches!(late, Err(Error::TimedOut)));
+    /// ```
     pub fn reschedule(&self, when: Option<Instant>) -> Result<(), Error> {
         match self.inner.stage.get() {
             Stage::Entered => {}
@@ -113,11 +146,23 @@ impl Timeout {
     /// Runs the body under the deadline, once. When it passes, what the body awaits is cancelled;
     /// if that cancellation, and no other, leaves the body, it becomes [`Error::TimedOut`]. What
     /// the task awaits beside the body (`join!`) goes on. As
-    /// `async with asyncio.timeout_at(when): ...`.
+    /// `async with asyncio.timeout_at(when): ...`. Schedule points and cancel points are those of
+    /// the body.
     ///
     /// # Errors
     /// Those of the body; [`Error::TimedOut`]; [`Error::Misuse`] the second time, and outside a
     /// task.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, Timeout, run};
+    /// run(async {
+    ///     let limit = Timeout::new(None);
+    ///     assert_eq!(limit.run(async { "done" }).await?, "done");
+    ///     assert!(matches!(limit.run(async {}).await, Err(Error::Misuse(_)))); // once
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
     pub async fn run<F, M>(
         &self,
         body: F,
@@ -243,10 +288,11 @@ impl Drop for Entered<'_> {
 }
 
 /// As `async with asyncio.timeout(d): await future`. The future runs in the calling task. A
-/// foreign future is dropped when the deadline passes.
+/// foreign future is dropped when the deadline passes. Schedule points and cancel points are those
+/// of the future.
 ///
 /// # Errors
-/// Those of the future; [`Error::TimedOut`].
+/// Those of the future; [`Error::TimedOut`]; [`Error::Misuse`] outside a task.
 ///
 /// # Examples
 /// ```
@@ -267,10 +313,10 @@ where
     Timeout::new(Some(now() + duration)).run(future).await
 }
 
-/// As `async with asyncio.timeout_at(when): await future`.
+/// As `async with asyncio.timeout_at(when): await future`; else as [`timeout`].
 ///
 /// # Errors
-/// Those of the future; [`Error::TimedOut`].
+/// Those of the future; [`Error::TimedOut`]; [`Error::Misuse`] outside a task.
 ///
 /// # Examples
 /// ```

@@ -3,6 +3,15 @@
 use std::sync::Arc;
 
 /// What an event says. The discriminants are part of the digest: append, never renumber.
+///
+/// # Examples
+/// ```
+/// use seedloop::{trace::Kind, trace_of, yield_now};
+/// let trace = trace_of(async { yield_now().await });
+/// let mains = trace.events().iter().filter(|event| &*event.actor == "main");
+/// let kinds: Vec<Kind> = mains.map(|event| event.kind).collect();
+/// assert_eq!(kinds, [Kind::Step, Kind::Yield, Kind::Step, Kind::Finished]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]

@@ -39,6 +39,14 @@ pub struct Timeline<'a> {
 
 impl Trace {
     /// The trace as a picture for people: a lane per task.
+    ///
+    /// # Examples
+    /// ```
+    /// let trace = seedloop::trace_of(async { seedloop::log("hello") });
+    /// let picture = trace.timeline().to_string();
+    /// assert!(picture.starts_with("time | main"));
+    /// assert!(picture.contains("\"hello\""));
+    /// ```
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline { trace: self, width: WIDTH }
     }
@@ -46,6 +54,16 @@ impl Trace {
 
 impl Timeline<'_> {
     /// For so many columns; default 100. At least two lanes are shown.
+    ///
+    /// # Examples
+    /// ```
+    /// let trace = seedloop::trace_of(async { seedloop::log("a line that is rather long") });
+    /// let widest = |columns| {
+    ///     let picture = trace.timeline().width(columns).to_string();
+    ///     picture.lines().map(|line| line.chars().count()).max().unwrap()
+    /// };
+    /// assert!(widest(60) <= 60 && widest(40) <= 40);
+    /// ```
     pub fn width(mut self, columns: usize) -> Self {
         self.width = columns;
         self

@@ -43,6 +43,14 @@ pub struct Token {
 }
 
 /// What a token says to choose.
+///
+/// # Examples
+/// ```
+/// use seedloop::trace::Plan;
+/// let seeded = Plan::Seed { strategy: "random".into(), seed: 7, run: 41 };
+/// assert_eq!("s.random.7.41".parse(), Ok(seeded));
+/// assert_eq!("r.none".parse(), Ok(Plan::Raw(Vec::new()))); // asyncio's order
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// What this strategy chose in this run of this seed.
@@ -59,6 +67,14 @@ pub enum Plan {
 }
 
 /// One choice that is not asyncio's.
+///
+/// # Examples
+/// ```
+/// use seedloop::trace::Pick;
+/// // The 13th choice, an order, took the last of three.
+/// let pick = Pick { index: 12, kind: 'o', value: 2, menu: 3 };
+/// assert_eq!("12o2of3".parse(), Ok(pick));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pick {
     /// Which choice of the run it was, counted from 0. A menu of one is no choice.
@@ -72,6 +88,14 @@ pub struct Pick {
 }
 
 /// Everything that shapes a run beside its choices.
+///
+/// # Examples
+/// ```
+/// use seedloop::trace::Settings;
+/// let settings = Settings { cancellations: 1, fresh_wakers: true, ..Settings::default() };
+/// assert_eq!(settings.to_string(), "x0c1w");
+/// assert_eq!("x0c1w".parse(), Ok(settings));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Settings {
     /// How many cancellations may be injected.
@@ -91,6 +115,14 @@ pub struct Settings {
 }
 
 /// What a run may not exceed.
+///
+/// # Examples
+/// ```
+/// use seedloop::trace::{Limits, Settings};
+/// let limits = Limits { steps: 500, ..Limits::default() };
+/// assert_eq!(limits.instant_steps, 100_000);
+/// assert_eq!(Settings { limits, ..Settings::default() }.to_string(), "x0m500");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Loop iterations. Beyond it: livelock.
@@ -208,6 +240,13 @@ impl fmt::Display for Settings {
 }
 
 /// Why a text is no token: says what was expected where.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Token, TokenError};
+/// let error: TokenError = "sl1-r.none".parse::<Token>().unwrap_err();
+/// assert!(error.to_string().starts_with("not a replay token: it has 2 fields of 5"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenError(String);
 

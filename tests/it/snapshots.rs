@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use seedloop::{
-    Check, Error, Lock, Queue, assert_trace, gather, sleep, spawn_named, task_group, timeout,
-    trace_of, yield_now,
+    Check, Error, Lock, Queue, assert_trace, call_later, gather, log, sleep, spawn_named,
+    task_group, timeout, trace_of, yield_now,
 };
 
 #[test]
@@ -29,6 +29,20 @@ fn a_task_and_its_spawner() {
     0ns done callback c0/c2 runs
     0ns done callback c0/c2 stops the loop
     ");
+}
+
+#[test]
+fn logs_are_what_the_program_wrote_whoever_wrote_it() {
+    let trace = trace_of(async {
+        call_later(Duration::from_millis(1_500), || log("a timer's"));
+        spawn_named("logs", async { log("") }).await?;
+        sleep(Duration::from_secs(2)).await?;
+        log(2);
+        Ok::<(), Error>(())
+    });
+    let at = Duration::from_millis;
+    assert!(trace.logs().eq([(at(0), ""), (at(1_500), "a timer's"), (at(2_000), "2")]));
+    assert_eq!(trace_of(async {}).logs().count(), 0);
 }
 
 #[test]

@@ -27,6 +27,20 @@ pub use op::{Answer, Op, Step};
 pub use crate::kernel::{CallPlace, CallView, FutureView, TaskView, View};
 
 /// What a run did to the kernel.
+///
+/// # Examples
+/// ```
+/// use seedloop::lockstep::{self, Log, Op};
+/// lockstep::install(Box::new(|Log { steps, views }| {
+///     let iterations = steps.iter().filter(|step| step.op == Op::BeginIteration).count();
+///     let (at, end) = views.last().expect("the end is seen");
+///     match (iterations as u64 == end.iteration, *at == steps.len()) {
+///         (true, true) => Ok(()),
+///         _ => Err("the log is not the run's".into()),
+///     }
+/// })).unwrap();
+/// seedloop::run(async {}).unwrap();
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// The operations in their order.
@@ -36,6 +50,16 @@ pub struct Log {
 }
 
 /// Looks at a finished run; an error is why it is refused.
+///
+/// # Examples
+/// ```
+/// use seedloop::lockstep::{Log, Observer};
+/// let observer: Observer = Box::new(|log| match log.steps.len() {
+///     0 => Err("nothing was done".into()),
+///     _ => Ok(()),
+/// });
+/// assert!(observer(Log::default()).is_err());
+/// ```
 pub type Observer = Box<dyn Fn(Log) -> Result<(), String> + Send + Sync>;
 
 /// How many runs of a check are taken under `some`.
@@ -80,6 +104,14 @@ impl Selection {
 ///
 /// # Errors
 /// If `SEEDLOOP_LOCKSTEP` makes no sense, or if there is an observer already.
+///
+/// # Examples
+/// ```
+/// use seedloop::lockstep;
+/// assert!(lockstep::install(Box::new(|_log| Err("no run is good enough".into()))).is_ok());
+/// assert!(lockstep::install(Box::new(|_log| Ok(()))).is_err()); // one per process
+/// assert!(std::panic::catch_unwind(|| seedloop::run(async {})).is_err());
+/// ```
 pub fn install(observer: Observer) -> Result<(), String> {
     let variable = env::var_os(VARIABLE).map(|value| value.to_string_lossy().into_owned());
     let selection = Selection::of(variable.as_deref())?;

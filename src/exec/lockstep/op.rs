@@ -6,6 +6,21 @@ use crate::kernel::{
 };
 
 /// One operation and what the kernel answered.
+///
+/// # Examples
+/// ```
+/// use seedloop::{kernel::Handle, lockstep::{self, Answer, Op, Step}};
+/// lockstep::install(Box::new(|log| {
+///     let Some(Step { op: Op::Spawn, answer: Answer::Task(main, _) }) = log.steps.first() else {
+///         return Err("the first step spawns main".into());
+///     };
+///     match log.steps.iter().any(|step| step.answer == Answer::Handle(Handle::Step(*main))) {
+///         true => Ok(()),
+///         false => Err("main never steps".into()),
+///     }
+/// })).unwrap();
+/// seedloop::run(async {}).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// What was asked.
@@ -16,6 +31,17 @@ pub struct Step {
 
 /// An operation that changes the kernel: named as [`Kernel`](crate::kernel::Kernel)'s methods,
 /// which say what each does.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use seedloop::{busy, lockstep::{self, Op}};
+/// lockstep::install(Box::new(|log| {
+///     let mut busy = log.steps.iter().filter(|step| step.op == Op::Busy(1_000_000_000));
+///     busy.next().map(drop).ok_or("a second passes".into())
+/// })).unwrap();
+/// seedloop::run(async { busy(Duration::from_secs(1)) }).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The methods are documented.
 pub enum Op {
@@ -54,6 +80,16 @@ pub enum Op {
 }
 
 /// What an operation answers.
+///
+/// # Examples
+/// ```
+/// use seedloop::{kernel::Turn, lockstep::{self, Answer}};
+/// lockstep::install(Box::new(|log| {
+///     let idle = log.steps.iter().find(|step| step.answer == Answer::Turn(Turn::Idle));
+///     idle.map_or(Ok(()), |step| Err(format!("nothing was ready after {:?}", step.op)))
+/// })).unwrap();
+/// seedloop::run(async { seedloop::yield_now().await }).unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Nothing.

@@ -5,6 +5,30 @@ use std::collections::VecDeque;
 use super::heap;
 
 /// In which order a queue gives its items back.
+///
+/// # Examples
+/// ```
+/// use std::collections::BinaryHeap;
+/// use seedloop::{QueueOf, order::Order};
+/// /// The greatest first.
+/// struct Greatest;
+/// impl Order<u32> for Greatest {
+///     type Store = BinaryHeap<u32>;
+///     fn put(store: &mut Self::Store, item: u32) {
+///         store.push(item);
+///     }
+///     fn get(store: &mut Self::Store) -> Option<u32> {
+///         store.pop()
+///     }
+///     fn len(store: &Self::Store) -> usize {
+///         store.len()
+///     }
+/// }
+/// let queue: QueueOf<u32, Greatest> = QueueOf::new(0);
+/// [5, 9, 7].into_iter().try_for_each(|item| queue.put_nowait(item))?;
+/// assert_eq!(queue.get_nowait()?, 9);
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub trait Order<T>: 'static {
     /// Where the items are.
     type Store: Default;
@@ -17,12 +41,36 @@ pub trait Order<T>: 'static {
 }
 
 /// First in, first out.
+///
+/// # Examples
+/// ```
+/// use seedloop::order::{Fifo, Order};
+/// let mut store = Default::default();
+/// ["x", "y"].into_iter().for_each(|item| Fifo::put(&mut store, item));
+/// assert_eq!(Fifo::get(&mut store), Some("x"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fifo(());
 /// Last in, first out.
+///
+/// # Examples
+/// ```
+/// use seedloop::order::{Lifo, Order};
+/// let mut store = Default::default();
+/// ["x", "y"].into_iter().for_each(|item| Lifo::put(&mut store, item));
+/// assert_eq!(Lifo::get(&mut store), Some("y"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lifo(());
-/// The least first.
+/// The least first; of equal items the one that `heapq.py` of CPython 3.13 gives.
+///
+/// # Examples
+/// ```
+/// use seedloop::order::{Priority, Order};
+/// let mut store = Default::default();
+/// [3, 1, 2].into_iter().for_each(|item| Priority::put(&mut store, item));
+/// assert_eq!(Priority::get(&mut store), Some(1));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Priority(());
 
