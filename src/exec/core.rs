@@ -33,7 +33,7 @@ pub(crate) struct Actor {
     key: u64,
     /// Its path, if it is no task's; and as a parent, once it is one.
     path: Path,
-    parent: Option<Parent>,
+    parent: Parent,
     label: Option<Arc<str>>,
     made: Made,
 }
@@ -262,7 +262,10 @@ impl Core {
             }
             None => (&self.actor.path, &mut self.actor.parent),
         };
-        parent.get_or_insert_with(|| path.to_parent())
+        if parent.is_root() && !path.is_root() {
+            *parent = path.to_parent();
+        }
+        parent
     }
 
     // --- making things
@@ -284,15 +287,14 @@ impl Core {
         let task = self.kernel.spawn();
         let info = TaskInfo {
             path,
-            parent: None,
+            parent: Parent::default(),
             name,
             spawned_at,
             made: Made::default(),
             body: None,
             waker: None,
             waker_generation: 0,
-            scoped: Vec::new(),
-            expired: Vec::new(),
+            scoping: None,
             outlet: None,
             context: self.context().clone(),
             offered: self.settings.cancel_any && !is_main,
@@ -314,7 +316,7 @@ impl Core {
     }
 
     fn new_future_info(&mut self, what: &'static str) -> FutureInfo {
-        FutureInfo { object: self.new_object(what), holder: None, wakers: Vec::new() }
+        FutureInfo { object: self.new_object(what), holder: None, wakers: None }
     }
 
     pub(crate) fn new_future(&mut self, what: &'static str, on_cancel: OnCancel) -> FutureId {
@@ -454,7 +456,7 @@ impl Core {
         self.recorder.begin_step();
         let path = info.object.path();
         self.enter(None, path.key(), Made::default());
-        (self.actor.path, self.actor.parent) = (path, None);
+        (self.actor.path, self.actor.parent) = (path, Parent::default());
         self.actor.label = self.recorder.trace.is_some().then(|| info.object.label());
         self.call_context = info.context;
         let action = self.kernel.begin_call(call);
@@ -486,7 +488,7 @@ impl Core {
     #[inline]
     fn leave(&mut self) {
         if self.actor.task.is_none() {
-            (self.actor.path, self.actor.parent) = (self.outside_path.clone(), None);
+            (self.actor.path, self.actor.parent) = (self.outside_path.clone(), Parent::default());
         }
         self.actor.inside = false;
         if self.actor.label.is_some() {

@@ -3,7 +3,7 @@
 
 use super::{
     core::Core,
-    names::Scoped,
+    names::{Scoped, Scoping},
     raw::TaskRef,
     record::Thing,
     scopes::ScopeId,
@@ -26,10 +26,10 @@ impl TaskRef {
         let beside = try_with(|shell| {
             let mut guard = shell.core.borrow_mut();
             let Core { tasks, scopes, .. } = &mut *guard;
-            let info = tasks.get_mut(self.id().index())?;
-            info.expired.retain(|&other| other != scope);
+            let expired = &mut tasks.get_mut(self.id().index())?.scoping().expired;
+            expired.retain(|&other| other != scope);
             let is_around = |&&other: &&ScopeId| scopes.is_within(outer, other);
-            Some(info.expired.len() - info.expired.iter().filter(is_around).count())
+            Some(expired.len() - expired.iter().filter(is_around).count())
         });
         left.saturating_sub(beside.flatten().unwrap_or(0) as u32)
     }
@@ -41,8 +41,9 @@ impl Shell {
             let mut guard = self.core.borrow_mut();
             let Core { tasks, scopes, .. } = &mut *guard;
             let Some(info) = tasks.get_mut(task.index()) else { return };
-            info.expired.push(scope);
-            let inside = info.scoped.iter().filter(|s| scopes.is_within(Some(s.scope), scope));
+            let Scoping { expired, scoped } = info.scoping();
+            expired.push(scope);
+            let inside = scoped.iter().filter(|s| scopes.is_within(Some(s.scope), scope));
             inside.copied().collect()
         };
         let all = self.core.borrow().kernel.await_count(task);
@@ -59,7 +60,7 @@ impl Shell {
                 .filter(|s| !s.on.is_some_and(|future| core.kernel.cancel(future, &None)))
                 .collect();
             if let Some(info) = core.tasks.get_mut(task.index()) {
-                let told = info.scoped.iter_mut().filter(|s| refused.contains(s));
+                let told = info.scoping().scoped.iter_mut().filter(|s| refused.contains(s));
                 told.for_each(|s| s.told = true);
             }
             if !refused.is_empty() {

@@ -34,8 +34,8 @@ pub(crate) struct TaskInfo {
     /// Its future, while it does not run.
     pub(crate) body: Option<Body>,
     pub(crate) path: Path,
-    /// The path as a parent, once it is one.
-    pub(crate) parent: Option<Parent>,
+    /// The path as a parent, once it is one. That of the root is always there.
+    pub(crate) parent: Parent,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// The tasks and the objects it has made.
@@ -44,10 +44,8 @@ pub(crate) struct TaskInfo {
     pub(crate) waker: Option<Arc<TaskWaker>>,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
-    /// Its awaits that stand in a cancellation scope.
-    pub(crate) scoped: Vec<Scoped>,
-    /// The scopes that were cancelled by their own timeouts, and are not over.
-    pub(crate) expired: Vec<ScopeId>,
+    /// Its awaits in cancellation scopes, once there are any.
+    pub(crate) scoping: Option<Box<Scoping>>,
     pub(crate) outlet: Option<Weak<dyn Outlet>>,
     pub(crate) context: Context,
     /// Cancellations may be injected.
@@ -57,6 +55,10 @@ pub(crate) struct TaskInfo {
 }
 
 impl TaskInfo {
+    pub(crate) fn scoping(&mut self) -> &mut Scoping {
+        self.scoping.get_or_insert_default()
+    }
+
     /// How the task is called: by its name, else by its path.
     pub(crate) fn label(&self) -> Arc<str> {
         match &self.name {
@@ -65,6 +67,15 @@ impl TaskInfo {
             None => self.path.to_string().into(),
         }
     }
+}
+
+/// A task's part in cancellation scopes.
+#[derive(Default)]
+pub(crate) struct Scoping {
+    /// Its awaits that stand in one.
+    pub(crate) scoped: Vec<Scoped>,
+    /// The scopes that were cancelled by their own timeouts, and are not over.
+    pub(crate) expired: Vec<ScopeId>,
 }
 
 /// An await in a cancellation scope.
@@ -95,8 +106,10 @@ pub(crate) struct FutureInfo {
     pub(crate) object: ObjectInfo,
     /// Who holds what it waits for, as far as is known.
     pub(crate) holder: Option<Holder>,
-    /// Wakers of futures between a task and its await of this one (`FuturesUnordered`, `Shared`).
-    pub(crate) wakers: Vec<Waker>,
+    /// Wakers of futures between a task and its await of this one (`FuturesUnordered`, `Shared`),
+    /// once there are any.
+    #[allow(clippy::box_collection)]
+    pub(crate) wakers: Option<Box<Vec<Waker>>>,
 }
 
 /// One callback or timer.

@@ -185,7 +185,7 @@ impl Core {
 
     pub(super) fn take_wakers(&mut self, future: FutureId) -> Vec<Waker> {
         let info = self.futures.get_mut(future.index());
-        info.map(|info| std::mem::take(&mut info.wakers)).unwrap_or_default()
+        info.and_then(|info| info.wakers.take()).map_or_else(Vec::new, |wakers| *wakers)
     }
 
     /// An injected cancellation is picked.

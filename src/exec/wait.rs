@@ -162,7 +162,7 @@ impl<T: Target> Wait<T> {
             && let Some(scoped) = self.scoped(at)
             && let Some(info) = core.tasks.get_mut(at.task.index())
         {
-            info.scoped.push(scoped);
+            info.scoping().scoped.push(scoped);
         }
     }
 
@@ -172,7 +172,8 @@ impl<T: Target> Wait<T> {
         let Some(at) = self.registered else { return false };
         self.scoped(at).is_some_and(|scoped| {
             let told = Scoped { told: true, ..scoped };
-            core.tasks.get(at.task.index()).is_some_and(|info| info.scoped.contains(&told))
+            let scoping = core.tasks.get(at.task.index()).and_then(|info| info.scoping.as_ref());
+            scoping.is_some_and(|scoping| scoping.scoped.contains(&told))
         })
     }
 
@@ -184,9 +185,10 @@ impl<T: Target> Wait<T> {
         let mut core = shell.core.borrow_mut();
         core.kernel.observe(on);
         let info = core.futures.get_mut(on.index()).expect("an awaited future is known");
-        let known = !is_new && info.wakers.iter().any(|old| old.will_wake(&waker));
+        let wakers = info.wakers.get_or_insert_default();
+        let known = !is_new && wakers.iter().any(|old| old.will_wake(&waker));
         if !known {
-            info.wakers.push(waker);
+            wakers.push(waker);
         }
     }
 
@@ -224,8 +226,9 @@ impl<T: Target> Wait<T> {
             && let Some(info) = core.tasks.get_mut(at.task.index())
         {
             let is_it = |s: &Scoped| Scoped { told: false, ..*s } == scoped;
-            if let Some(at) = info.scoped.iter().position(is_it) {
-                info.scoped.remove(at);
+            let scoped = &mut info.scoping().scoped;
+            if let Some(at) = scoped.iter().position(is_it) {
+                scoped.remove(at);
             }
         }
     }

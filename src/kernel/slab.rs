@@ -1,13 +1,14 @@
 //! Values under small reusable ids. An id carries a generation, so that an id kept too long names
 //! nothing instead of something else.
 
-use std::hash::Hash;
+use std::{hash::Hash, num::NonZeroU32};
 
 /// The id of a slab entry: 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     index: u32,
-    generation: u32,
+    /// Not zero, so that an `Option` of an id is as small as the id.
+    generation: NonZeroU32,
 }
 
 impl Key {
@@ -18,17 +19,18 @@ impl Key {
     }
 
     pub(crate) fn to_bits(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
+        u64::from(self.generation.get()) << 32 | u64::from(self.index)
     }
 
     pub(crate) fn from_bits(bits: u64) -> Key {
-        Key { index: bits as u32, generation: (bits >> 32) as u32 }
+        let generation = NonZeroU32::new((bits >> 32) as u32).expect("the bits are of an id");
+        Key { index: bits as u32, generation }
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Entry<T> {
-    generation: u32,
+    generation: NonZeroU32,
     value: Option<T>,
 }
 
@@ -63,8 +65,9 @@ impl<T> Slab<T> {
             return Key { index, generation: entry.generation };
         }
         let index = u32::try_from(self.entries.len()).expect("fewer than 2^32 live entries");
-        self.entries.push(Entry { generation: 0, value: Some(value) });
-        Key { index, generation: 0 }
+        let generation = NonZeroU32::MIN;
+        self.entries.push(Entry { generation, value: Some(value) });
+        Key { index, generation }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -73,7 +76,7 @@ impl<T> Slab<T> {
             return None;
         }
         let value = entry.value.take()?;
-        entry.generation = entry.generation.wrapping_add(1);
+        entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.free.push(key.index);
         Some(value)
     }

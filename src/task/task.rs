@@ -10,6 +10,8 @@ use std::{
     task::{Context, Poll},
 };
 
+use pin_project_lite::pin_project;
+
 use super::{ErrorType, Future, Outcome, Slot};
 use crate::{
     exec::{Error, Outlet, Shell, TaskRef, raw::RawFuture, running},
@@ -141,24 +143,49 @@ where
     let raw = RawFuture::of_task(shell, task);
     let slot = Slot::new(raw, "Task", ErrorType::of::<F::Output, M>());
     let outlet: Rc<dyn Outlet> = slot.clone();
-    let body_slot = slot.clone();
-    let body = Box::pin(async move {
-        match future.await.into_result() {
-            Ok(value) => {
-                body_slot.put(Ok(value));
-                End::Finished
-            }
-            Err(error) => match <F::Output as Outcome<M>>::cancellation(&error) {
-                Some(cancelled) => End::Cancelled(cancelled.to_message()),
-                None => {
-                    body_slot.put(Err(error));
-                    End::Failed
-                }
-            },
-        }
-    });
-    shell.start(task, body, Rc::downgrade(&outlet));
+    let body = Job { future: Some(future), slot: slot.clone(), settle: settle::<F::Output, M> };
+    shell.start(task, Box::pin(body), Rc::downgrade(&outlet));
     Task { future: Future::from_slot(slot) }
+}
+
+pin_project! {
+    /// A task's future, and where its value goes. Not an async block: that would hold the future
+    /// twice.
+    struct Job<F: std::future::Future, T, E> {
+        #[pin]
+        future: Option<F>,
+        slot: Rc<Slot<T, E>>,
+        settle: fn(F::Output, &Slot<T, E>) -> End,
+    }
+}
+
+impl<F: std::future::Future, T, E> std::future::Future for Job<F, T, E> {
+    type Output = End;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<End> {
+        let mut this = self.project();
+        let future = this.future.as_mut().as_pin_mut().expect("not polled after its end");
+        let Poll::Ready(output) = future.poll(context) else { return Poll::Pending };
+        this.future.set(None);
+        Poll::Ready((this.settle)(output, this.slot))
+    }
+}
+
+/// Keeps what a task's future has returned, and says how that counts.
+fn settle<O: Outcome<M>, M>(output: O, slot: &Slot<O::Value, O::Error>) -> End {
+    match output.into_result() {
+        Ok(value) => {
+            slot.put(Ok(value));
+            End::Finished
+        }
+        Err(error) => match O::cancellation(&error) {
+            Some(cancelled) => End::Cancelled(cancelled.to_message()),
+            None => {
+                slot.put(Err(error));
+                End::Failed
+            }
+        },
+    }
 }
 
 /// As `asyncio.ensure_future`: a [`Task`] or [`Future`] stays itself, anything else is spawned.

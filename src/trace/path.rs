@@ -43,6 +43,12 @@ impl Parent {
         Path { parent: self.clone(), step, key: mix(self.key(), step) }
     }
 
+    /// Is it main's?
+    #[inline]
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// As [`Path::key`].
     #[inline]
     pub(crate) fn key(&self) -> u64 {
