@@ -38,7 +38,7 @@ const FRESH_WAKERS: &str = "fresh wakers";
 /// A clock that advances although something is ready.
 const SLIP: &str = "slip";
 
-pub(crate) const CASES: [Case; 21] = [
+pub(crate) const CASES: [Case; 22] = [
     case("tk02_mutex_cancel", "tokio", "0.2.3", "0.2.4", CANCELLATION),
     case("tk03_rwlock_downgrade", "tokio", "0.3.1", "0.3.2", ORDER),
     case("tk_notify_drop", "tokio", "1.4.0", "1.5.0", CANCELLATION),
@@ -50,6 +50,7 @@ pub(crate) const CASES: [Case; 21] = [
     case("futurelock", "RFD 609", "with", "without", SLIP),
     case("ab_inactive", "async-broadcast", "0.3.2", "0.3.3", ORDER),
     case("ac_cpu", "async-channel", "1.4.1", "1.4.2", ORDER),
+    case("al_acquire_arc", "async-lock", "2.7.0", "2.8.0", ORDER),
     case("bb8_broken", "bb8", "0.8.3", "0.8.4", ORDER),
     case("es_clear", "embassy-sync", "0.6.2", "0.7.0", ORDER),
     case("es_signal_reset", "embassy-sync", "0.7.2", "0.8.0", ORDER),
