@@ -18,7 +18,6 @@ macro_rules! say {
 }
 
 mod cases;
-mod dimension;
 mod variant;
 mod verdict;
 

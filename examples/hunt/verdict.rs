@@ -26,11 +26,11 @@ pub(crate) struct Verdict {
 
 /// The summary's first row.
 pub(crate) fn headings() -> String {
-    let (case, bug, dimension) = ("case", "broken -> fixed", "dimension");
+    let [case, bug, needs] = ["case", "broken -> fixed", "needs"];
     let [found, kind, passed] = ["found", "kind", "passed"];
     let [build, broken, fixed] = ["build s", "broken s", "fixed s"];
     format!(
-        "{case:<22} {bug:<37} {dimension:<12} {found:>5} {kind:<8} {passed:>6} \
+        "{case:<22} {bug:<37} {needs:<12} {found:>5} {kind:<8} {passed:>6} \
          {build:>7} {broken:>8} {fixed:>7}"
     )
 }
@@ -83,11 +83,11 @@ impl Verdict {
         self.seconds[1] = start.elapsed().as_secs_f64();
         match outcome {
             Ok(Outcome::Failed(failed)) => {
-                let Failed { kind, schedule, schedules, token, .. } = &failed;
-                say!("{case} {kind} in schedule {schedule} of {schedules}: {token}");
+                let Failed { kind, schedule, replay, .. } = &failed;
+                let schedules = settings.schedules;
+                say!("{case} {kind} in schedule {schedule} of {schedules}: {replay}");
                 say!("{}", indented(&failed.text));
                 self.found = Some((*schedule, kind.clone()));
-                self.expect_dimension(&failed.dimension);
                 self.replay(program, &failed);
             }
             Ok(Outcome::Passed(passed)) => {
@@ -101,11 +101,11 @@ impl Verdict {
         }
     }
 
-    /// The same token, each time in a process of its own.
+    /// The same line, each time in a process of its own.
     fn replay(&mut self, program: &Path, first: &Failed) {
         let before = self.problems.len();
         for count in 1..=REPLAYS {
-            let problem = match replay(program, &first.token) {
+            let problem = match replay(program, first) {
                 Ok(Outcome::Failed(again)) => {
                     let same = (&again.kind, &again.what, &again.digest)
                         == (&first.kind, &first.what, &first.digest);
@@ -132,20 +132,12 @@ impl Verdict {
             Ok(Outcome::Passed(passed)) => {
                 say!("  fixed: {}", passed.text);
                 self.passed = Some(passed.schedules);
-                self.expect_dimension(&passed.dimension);
             }
             Ok(Outcome::Failed(failed)) => {
                 let problem = format!("the fixed variant fails:\n{}", indented(&failed.text));
                 self.problems.push(problem);
             }
             Err(problem) => self.problems.push(format!("fixed: {problem}")),
-        }
-    }
-
-    fn expect_dimension(&mut self, dimension: &str) {
-        let expected = self.case.dimension.to_string();
-        if dimension != expected {
-            self.problems.push(format!("the program checks {dimension}, not {expected}"));
         }
     }
 }

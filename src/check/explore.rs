@@ -6,7 +6,7 @@ use super::{Check, Failure, FailureKind, Report, Rules};
 use crate::{
     exec::{Config, Error, RunReport, caught, is_running},
     run::Runner,
-    sched::{RandomWalk, Scheduler},
+    sched::{RandomWalk, Scheduler, Swarm},
     task::Outcome,
     trace::Token,
 };
@@ -55,14 +55,17 @@ impl Check {
             let text = format!("a Check is not part of a run: {}", Error::NestedRun);
             return Err(Box::new(Failure::usage(text)));
         }
-        let walk = Box::new(RandomWalk::new(self.seed, 0));
-        let mut runner = Runner::with_scheduler(self.config.clone(), walk);
+        let (strategy, sampler): (_, Box<dyn Scheduler>) = match self.swarm {
+            false => (RandomWalk::NAME, Box::new(RandomWalk::new(self.seed, 0))),
+            true => (Swarm::NAME, Box::new(Swarm::new(self.seed, 0))),
+        };
+        let mut runner = Runner::with_scheduler(self.config.clone(), sampler);
         let mut report = Report::new(self.seed, self.config.settings());
         let mut distinct = BTreeSet::new();
         let mut last = None;
         while report.schedules < self.schedules {
             let Some(run) = runner.again(&self.config, last.as_ref()) else { break };
-            runner.set_plan(RandomWalk::NAME, self.seed, run);
+            runner.set_plan(strategy, self.seed, run);
             let one = one(&mut runner, main, self.rules);
             report.count(&one.report, &one.reports);
             if let Some(failed) = one.failed {

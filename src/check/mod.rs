@@ -56,6 +56,7 @@ pub struct Check {
     seed: u64,
     schedules: u64,
     config: Config,
+    swarm: bool,
     command: Option<String>,
     rules: Rules,
 }
@@ -92,7 +93,8 @@ impl Check {
     pub fn new() -> Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
-        Check { seed: 0, schedules: 1_000, config, command: None, rules: Rules::default() }
+        let (command, rules) = (None, Rules::default());
+        Check { seed: 0, schedules: 1_000, config, swarm: false, command, rules }
     }
 
     /// The seed of all schedules.
@@ -167,6 +169,32 @@ impl Check {
     /// ```
     pub fn slips(mut self, count: u32) -> Check {
         self.config = self.config.slips(count);
+        self
+    }
+
+    /// Each schedule goes without cancellations with probability 1/2, and so it does without slips:
+    /// a fault may hide what a schedule without it shows. As [`Swarm`](crate::sched::Swarm).
+    /// Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Check, Error, FailureKind, sleep, spawn, yield_now};
+    /// // A livelock: while it spins, time stands still. A clock that slips ends it.
+    /// let program = || async {
+    ///     let alarm = spawn(sleep(Duration::from_secs(1)));
+    ///     while !alarm.is_done() {
+    ///         yield_now().await?;
+    ///     }
+    ///     Ok::<(), Error>(())
+    /// };
+    /// let check = Check::new().slips(1);
+    /// assert!(check.clone().try_run(program).is_ok());
+    /// let failure = check.swarm().try_run(program).unwrap_err();
+    /// assert_eq!(failure.kind, FailureKind::Livelock);
+    /// ```
+    pub fn swarm(mut self) -> Check {
+        self.swarm = true;
         self
     }
 

@@ -5,6 +5,7 @@ mod choices;
 mod fifo;
 mod random;
 mod replay;
+mod swarm;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ pub use choices::{Choices, Deviation};
 pub use fifo::Fifo;
 pub use random::RandomWalk;
 pub use replay::Replay;
+pub use swarm::Swarm;
 
 use crate::{
     kernel::{Handle, Kernel},
@@ -283,8 +285,12 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Box<dyn Scheduler>, TokenError> {
         Plan::Seed { strategy, seed, run } if strategy == RandomWalk::NAME => {
             Ok(Box::new(RandomWalk::new(*seed, *run)))
         }
+        Plan::Seed { strategy, seed, run } if strategy == Swarm::NAME => {
+            Ok(Box::new(Swarm::new(*seed, *run)))
+        }
         Plan::Seed { strategy, .. } => {
-            Err(TokenError::new(format!("there is no strategy {strategy:?}; there is random")))
+            let known = "there are random and swarm";
+            Err(TokenError::new(format!("there is no strategy {strategy:?}; {known}")))
         }
     }
 }

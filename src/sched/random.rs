@@ -68,15 +68,18 @@ impl RandomWalk {
 
     fn stream(&mut self, kind: ChoiceKind) -> &mut ChaCha8Rng {
         let (seed, run) = (self.seed, self.run);
-        self.streams[kind as usize].get_or_insert_with(|| {
-            let mut key = *b"????????????????seedloop choices";
-            key[..8].copy_from_slice(&seed.to_le_bytes());
-            key[8..16].copy_from_slice(&run.to_le_bytes());
-            let mut stream = ChaCha8Rng::from_seed(key);
-            stream.set_stream(kind as u64);
-            stream
-        })
+        self.streams[kind as usize].get_or_insert_with(|| stream(seed, run, kind as u64))
     }
+}
+
+/// The stream of this number of one run.
+pub(super) fn stream(seed: u64, run: u64, number: u64) -> ChaCha8Rng {
+    let mut key = *b"????????????????seedloop choices";
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&run.to_le_bytes());
+    let mut stream = ChaCha8Rng::from_seed(key);
+    stream.set_stream(number);
+    stream
 }
 
 /// A uniform number below `n`, by widening multiplication; rejects what would be biased.

@@ -21,6 +21,29 @@ fn the_streams_are_frozen() {
 }
 
 #[test]
+fn a_swarm_is_the_random_walk_without_some_faults() {
+    // Bits 1 and 2 of the first draw of the stream u64::MAX, by the same independent ChaCha8.
+    let without_cancels = [0, 0, 0, 1, 0, 1, 1, 0].map(|bit| bit == 1);
+    let without_slips = [0, 1, 1, 1, 0, 1, 0, 1].map(|bit| bit == 1);
+    let report = RunReport { steps: 1, choices: 1, digest: Digest::default(), passed: true };
+    let mut swarm = Swarm::new(0, 0);
+    for run in 0..8 {
+        let last = (run > 0).then_some(&report);
+        assert_eq!(swarm.next_run(last), Some(RunPlan { run }));
+        for kind in ChoiceKind::ALL {
+            let walks = picks(&mut RandomWalk::new(0, run), kind, &[3; 50]);
+            let without = match kind {
+                ChoiceKind::Cancel => without_cancels[run as usize],
+                ChoiceKind::Slip => without_slips[run as usize],
+                _ => false,
+            };
+            let expected = if without { vec![0; 50] } else { walks };
+            assert_eq!(picks(&mut swarm, kind, &[3; 50]), expected, "{kind:?} in run {run}");
+        }
+    }
+}
+
+#[test]
 fn a_kind_of_choice_does_not_disturb_another() {
     let menus = [1000; 8];
     let alone = picks(&mut RandomWalk::new(3, 4), ChoiceKind::Order, &menus);

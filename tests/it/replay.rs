@@ -116,6 +116,25 @@ fn a_failure_replays_from_its_token() {
 }
 
 #[test]
+fn a_swarms_token_replays_with_and_without_faults() {
+    let program = || async {
+        let _ = busy_program(false).await;
+        Err::<(), Error>(Error::QueueFull)
+    };
+    for seed in 0..8 {
+        let check = Check::new().seed(seed).cancellations(1).cancel_any().slips(1).swarm();
+        let failure = check.try_run(program).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Error, "{failure}");
+        let text = failure.token.as_ref().expect("a failure has one").to_string();
+        assert!(text.starts_with(&format!("sl1-s.swarm.{seed}.0-")), "{text}");
+        let mut runner = Runner::replay(&text.parse::<Token>().unwrap()).unwrap();
+        runner.run(program()).unwrap_err();
+        let again = runner.finish();
+        assert_eq!((again.digest, again.divergence), (failure.digest, None));
+    }
+}
+
+#[test]
 fn a_program_that_chance_decides_is_named_as_such() {
     let flip = Cell::new(0);
     let failure = Check::new().schedules(10).try_run(|| {

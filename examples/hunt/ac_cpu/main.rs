@@ -8,10 +8,10 @@ mod support;
 use std::{process::ExitCode, time::Duration};
 
 use seedloop::{Error, gather, sleep, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

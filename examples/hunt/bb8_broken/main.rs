@@ -17,14 +17,14 @@ use std::{
 use async_trait::async_trait;
 use bb8::{ManageConnection, Pool};
 use seedloop::{Error, gather, sleep, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::{
     runtime::{Builder, Runtime},
     task,
 };
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 /// Its first connection breaks when it is used.

@@ -8,10 +8,10 @@ use std::{process::ExitCode, rc::Rc};
 
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, channel::Channel};
 use seedloop::{Error, Event, gather, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

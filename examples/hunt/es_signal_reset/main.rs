@@ -8,10 +8,10 @@ use std::{process::ExitCode, rc::Rc};
 
 use embassy_sync::{blocking_mutex::raw::NoopRawMutex, signal::Signal};
 use seedloop::{Error, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

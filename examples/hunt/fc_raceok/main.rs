@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use futures_concurrency::prelude::*;
 use seedloop::{Error, Event, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn yields(count: u32) -> Result<(), Error> {

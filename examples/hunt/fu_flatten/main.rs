@@ -8,10 +8,10 @@ use std::{process::ExitCode, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future, stream};
 use seedloop::{Error, sleep, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn a_moment() -> Result<(), Error> {

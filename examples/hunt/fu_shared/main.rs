@@ -8,10 +8,10 @@ use std::{cell::Cell, future::poll_fn, process::ExitCode, rc::Rc, task::Poll};
 
 use futures_util::FutureExt;
 use seedloop::{Error, gather, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

@@ -10,11 +10,11 @@ use std::{pin::pin, process::ExitCode, rc::Rc, time::Duration};
 
 use futures_util::future::{Either, select};
 use seedloop::{Error, gather, sleep, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::sync::Mutex;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Slips, program)
+    hunt(program)
 }
 
 async fn add(mutex: Rc<Mutex<u32>>) {

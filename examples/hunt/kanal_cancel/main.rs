@@ -9,10 +9,10 @@ use std::{cell::Cell, process::ExitCode, rc::Rc, time::Duration};
 
 use kanal::{AsyncReceiver, bounded_async};
 use seedloop::{Error, gather, sleep, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Cancellation, program)
+    hunt(program)
 }
 
 /// The next item, or that no more will come.

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 
 use futures_util::future::join;
 use seedloop::{Error, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 
 fn main() -> ExitCode {
-    hunt(Dimension::FreshWakers, program)
+    hunt(program)
 }
 
 async fn yields(count: u32) -> Result<(), Error> {

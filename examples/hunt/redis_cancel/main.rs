@@ -10,14 +10,14 @@ use std::{io, process::ExitCode, rc::Rc};
 
 use redis::{RedisConnectionInfo, RedisResult, cmd};
 use seedloop::{Error, gather, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex, split},
     sync::Mutex,
 };
 
 fn main() -> ExitCode {
-    hunt(Dimension::Cancellation, program)
+    hunt(program)
 }
 
 #[cfg(not(feature = "fixed"))]

@@ -7,11 +7,11 @@ mod support;
 use std::{process::ExitCode, rc::Rc};
 
 use seedloop::{Error, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::sync::Mutex;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Cancellation, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

@@ -7,11 +7,11 @@ mod support;
 use std::process::ExitCode;
 
 use seedloop::{Error, gather, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use futures_util::future::join;
 use seedloop::{Error, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
-    hunt(Dimension::FreshWakers, program)
+    hunt(program)
 }
 
 async fn yields(count: u32) -> Result<(), Error> {

@@ -8,11 +8,11 @@ mod support;
 use std::{cell::RefCell, process::ExitCode, rc::Rc};
 
 use seedloop::{Error, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::sync::mpsc;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {

@@ -8,11 +8,11 @@ mod support;
 use std::{future::poll_fn, pin::pin, process::ExitCode, rc::Rc, task::Poll};
 
 use seedloop::{Error, Event, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::sync::Notify;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Cancellation, program)
+    hunt(program)
 }
 
 /// Says that the first waiter waits, or never will.

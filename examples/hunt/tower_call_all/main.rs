@@ -8,11 +8,11 @@ use std::{convert::Infallible, pin::pin, process::ExitCode};
 
 use futures_util::{Stream, StreamExt, stream};
 use seedloop::{Error, Queue, gather, spawn_named, yield_now};
-use support::{Dimension, hunt};
+use support::hunt;
 use tower::{ServiceExt, service_fn};
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 /// What is in the queue, up to the first `None`.

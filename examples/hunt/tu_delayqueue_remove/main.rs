@@ -8,12 +8,12 @@ mod support;
 use std::{cell::RefCell, future::poll_fn, process::ExitCode, rc::Rc, time::Duration};
 
 use seedloop::{Error, gather, spawn_named};
-use support::{Dimension, hunt};
+use support::hunt;
 use tokio::runtime::Builder;
 use tokio_util::time::DelayQueue;
 
 fn main() -> ExitCode {
-    hunt(Dimension::Order, program)
+    hunt(program)
 }
 
 async fn program() -> Result<(), Error> {
