@@ -1,1 +1,47 @@
-fn main() {}
+//! How many instructions seedloop's operations take, counted by callgrind: equal on every run of
+//! one binary, whatever else the machine does. More than the limits fails.
+//! `cargo bench -p seedloop-benches --bench instructions`; needs valgrind and gungraun-runner.
+
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
+use seedloop_benches::{
+    ours::{self, Seedloop},
+    programs::{self, JOINS, TIMERS},
+};
+
+/// Instructions of a whole program: so many operations of so many each.
+fn at_most(operations: u64, each: u64) -> LibraryBenchmarkConfig {
+    let limit = operations * each;
+    let callgrind = Callgrind::default().hard_limits([(EventKind::Ir, limit)]).to_owned();
+    LibraryBenchmarkConfig::default().tool(callgrind).to_owned()
+}
+
+const TASKS: u64 = 100;
+const YIELDS: u64 = 200;
+
+#[library_benchmark(config = at_most(TASKS * YIELDS, 1_000))]
+fn poll_fifo() {
+    ours::fifo(programs::tasks::<Seedloop>(TASKS, YIELDS));
+}
+
+#[library_benchmark(config = at_most(TASKS * YIELDS, 1_200))]
+fn poll_random() {
+    ours::random(programs::tasks::<Seedloop>(TASKS, YIELDS));
+}
+
+#[library_benchmark(config = at_most(JOINS.operations, 4_400))]
+fn spawn_and_join() {
+    ours::fifo(programs::joins::<Seedloop>());
+}
+
+#[library_benchmark(config = at_most(TIMERS.operations, 3_500))]
+fn timer() {
+    ours::fifo(programs::timers::<Seedloop>());
+}
+
+library_benchmark_group!(
+    name = operations,
+    benchmarks = [poll_fifo, poll_random, spawn_and_join, timer]
+);
+main!(library_benchmark_groups = operations);

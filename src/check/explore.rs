@@ -102,7 +102,7 @@ impl Check {
     /// Replays one token, with its events.
     pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
         let One { report: run, failed, reports } =
-            recorded(token, main, self.rules).map_err(|text| Box::new(Failure::usage(text)))?;
+            self.recorded(token, main).map_err(|text| Box::new(Failure::usage(text)))?;
         let mut report = Report::new(self.seed, token.settings);
         report.count(&run, &reports);
         report.distinct = 1;
@@ -115,7 +115,7 @@ impl Check {
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
     fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
-        let again = recorded(token, main, self.rules).expect("a token that was just made");
+        let again = self.recorded(token, main).expect("a token that was just made");
         let failed = match &again.report.divergence {
             None => failed,
             Some(_) => nondeterminism(&failed.text, &again.report),
@@ -131,12 +131,19 @@ impl Check {
         token: &Token,
         main: Main,
     ) -> Result<(), Box<Failure>> {
-        let again = recorded(token, main, self.rules).expect("a token that was just made").report;
+        let again = self.recorded(token, main).expect("a token that was just made").report;
         if again.divergence.is_none() {
             return Ok(());
         }
         let failed = nondeterminism("it passed", &again);
         Err(self.failure(report, token, failed, again))
+    }
+
+    /// Replays a token and records its events.
+    fn recorded(&self, token: &Token, main: Main) -> Result<One, String> {
+        let config = Config::default().record(true).watchdog(self.config.watchdog);
+        let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
+        Ok(one(&mut runner, main, self.rules))
     }
 
     fn failure(
@@ -208,13 +215,6 @@ fn judge(
         return Some((FailureKind::Panic, text));
     }
     error.map(|error| (FailureKind::Error, format!("main failed: {error}")))
-}
-
-/// Replays a token and records its events.
-fn recorded(token: &Token, main: Main, rules: Rules) -> Result<One, String> {
-    let config = Config::default().record(true);
-    let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
-    Ok(one(&mut runner, main, rules))
 }
 
 fn nondeterminism(before: &str, again: &RunReport) -> Failed {

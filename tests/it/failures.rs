@@ -169,24 +169,33 @@ fn a_lost_wake_up_is_told_from_a_wait_without_end() {
     assert!(again.settings.no_probe && token.contains("wn-"), "{token}");
 }
 
-/// A hang ends the process, so it runs in one of its own.
+/// A hang ends the process, so it runs in one of its own. A check runs its first schedule a second
+/// time: there it is seen too.
 #[test]
 fn a_hang_inside_one_poll_names_the_task_and_ends_the_process() {
-    const ALONE: &str = "SEEDLOOP_TEST_HANG";
-    if env::var_os(ALONE).is_some() {
+    const ALONE: &str = "SEEDLOOP_TEST_HANG_IN_RUN";
+    if let Ok(hangs_in) = env::var(ALONE) {
+        let (runs, hangs_in): (_, u32) = (Cell::new(0), hangs_in.parse().expect("a number"));
         let check = Check::new().seed(7).watchdog(Some(Duration::from_millis(200)));
-        check.run(|| async {
-            let hangs = async { while black_box(true) {} };
-            spawn_named("spinner", hangs).await
+        check.run(|| {
+            runs.set(runs.get() + 1);
+            let hangs = runs.get() == hangs_in;
+            async move { spawn_named("spinner", async move { while black_box(hangs) {} }).await }
         });
         return;
     }
     let this = env::current_exe().expect("a path");
     let test = "failures::a_hang_inside_one_poll_names_the_task_and_ends_the_process";
-    let ran = Command::new(this).args([test, "--exact", "--nocapture"]).env(ALONE, "1").output();
-    let ran = ran.expect("it runs");
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(101), "{said}");
-    assert!(said.contains("hang inside one poll: task spinner (spawned at tests/it/failures.rs:"));
-    assert!(said.contains("SEEDLOOP_SEED=7 SEEDLOOP_SCHEDULES=1 runs up to it"), "{said}");
+    let said = ["1", "2"].map(|hangs_in| {
+        let mut alone = Command::new(&this);
+        let ran = alone.args([test, "--exact", "--nocapture"]).env(ALONE, hangs_in).output();
+        let ran = ran.expect("it runs");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(101), "{said}");
+        let names = "hang inside one poll: task spinner (spawned at tests/it/failures.rs:";
+        assert!(said.contains(names), "{said}");
+        said
+    });
+    let again = "SEEDLOOP_SEED=7 SEEDLOOP_SCHEDULES=1 runs up to it";
+    assert!(said[0].contains(again), "{}", said[0]);
 }

@@ -1,24 +1,23 @@
 //! The kernel with what surrounds it on every operation: names, the record, the choices. All in
 //! one place behind one borrow; nothing of the user's runs or drops while it is borrowed.
 
-use std::{cell::RefCell, panic::Location, ptr, sync::Arc};
+mod choices;
+mod turn;
+
+use std::{panic::Location, ptr, sync::Arc};
 
 use super::{
     Machine,
     config::Config,
-    inbox::Inbox,
     names::{CallInfo, Context, FutureInfo, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
     scopes::Scopes,
-    shell::{Body, Closure},
-    step::Start,
-    stuck::Stuck,
-    threadsafe::Mail,
-    waker::{TaskWaker, Wake},
+    shell::Closure,
+    waker::TaskWaker,
 };
 use crate::{
-    kernel::{Action, CallId, End, Entry, Exit, FutureId, Handle, OnCancel, State, TaskId},
-    sched::{ChoiceKind, Menu, Scheduler},
+    kernel::{CallId, FutureId, OnCancel, TaskId},
+    sched::Scheduler,
     trace::{Kind, Mark, Parent, Path, Pick, Settings},
 };
 
@@ -113,75 +112,6 @@ impl Core {
         self.cancellations_left = self.settings.cancellations;
         self.slips_left = self.settings.slips;
         left
-    }
-
-    // --- choices
-
-    /// Asks the scheduler. A menu of one is never asked.
-    #[inline(always)]
-    pub(crate) fn choose(&mut self, kind: ChoiceKind, len: u32) -> u32 {
-        if len < 2 {
-            return 0;
-        }
-        let value = self.scheduler.choose(&Menu::new(kind, len, &self.kernel));
-        let index = self.choices;
-        self.choices += 1;
-        if value != 0 || self.expect.is_some() {
-            self.chosen(Pick { index, kind: kind.letter(), value, menu: len });
-        }
-        value
-    }
-
-    fn chosen(&mut self, pick: Pick) {
-        let Pick { value, menu, .. } = pick;
-        assert!(value < menu, "the scheduler picked {value} from a menu of {menu}");
-        if let Some(expect) = &mut self.expect {
-            expect.chose(pick, self.recorder.checks.steps + 1);
-        }
-        if value != 0 {
-            self.picks.push(pick);
-        }
-    }
-
-    /// May a cancellation be injected into this task now? Gives 0 no, 1 cancel, 2 abort.
-    pub(crate) fn choose_doom(&mut self, task: TaskId) -> u32 {
-        if self.cancellations_left == 0 || self.kernel.has_ended(task) {
-            return 0;
-        }
-        let offered = self.tasks.get(task.index()).is_some_and(|info| info.offered);
-        if !offered {
-            return 0;
-        }
-        let doom = self.choose(ChoiceKind::Cancel, 3);
-        self.cancellations_left -= u32::from(doom != 0);
-        doom
-    }
-
-    /// From here on no cancellation and no slip is injected.
-    pub(super) fn inject_nothing(&mut self) {
-        (self.cancellations_left, self.slips_left) = (0, 0);
-    }
-
-    /// The tasks that a clock step may doom.
-    pub(crate) fn doomable(&self) -> Vec<TaskId> {
-        if self.cancellations_left == 0 { Vec::new() } else { self.kernel.live_tasks() }
-    }
-
-    /// May the clock advance although something is ready?
-    #[inline(always)]
-    pub(crate) fn choose_slip(&mut self) {
-        if self.slips_left > 0 {
-            self.ask_slip();
-        }
-    }
-
-    fn ask_slip(&mut self) {
-        let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
-        if later && self.choose(ChoiceKind::Slip, 2) == 1 {
-            self.slips_left -= 1;
-            self.kernel.slip();
-            self.note_clock(Kind::Slip);
-        }
     }
 
     // --- the record
@@ -347,177 +277,7 @@ impl Core {
         }
     }
 
-    // --- handles
-
-    /// Takes the handle that runs next, unless the iteration is over.
-    #[inline(always)]
-    pub(crate) fn take_next(&mut self) -> Option<Handle> {
-        if self.kernel.iteration_over() {
-            return None;
-        }
-        self.choose_slip();
-        let len = self.kernel.ready_len();
-        let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
-        Some(self.kernel.take(index as usize))
-    }
-
-    /// Starts the step of a task: it acts from here on.
-    #[inline(always)]
-    pub(super) fn begin_step(&mut self, task: TaskId) -> Start {
-        if self.kernel.must_cancel(task) {
-            let inner = self.told_wakers(task);
-            if !inner.is_empty() {
-                return Start::WakeFirst(inner);
-            }
-        }
-        let entry = self.kernel.begin_step(task);
-        self.recorder.begin_step();
-        let info = match entry {
-            Entry::Ended => None,
-            _ => self.tasks.get_mut(task.index()),
-        };
-        let Some(info) = info else {
-            self.note(Kind::Late, Thing::None, 0);
-            return Start::Late;
-        };
-        let (key, made, body) = (info.path.key(), info.made, info.body.take());
-        self.enter(Some(task), key, made);
-        self.note(Kind::Step, Thing::None, 0);
-        match entry {
-            Entry::Drop(message) => Start::Drop(body, message),
-            _ => Start::Poll(body.expect("a live task has a future")),
-        }
-    }
-
-    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    #[inline(always)]
-    pub(super) fn take_waker(
-        &mut self,
-        task: TaskId,
-        inbox: &RefCell<Arc<Inbox<Mail>>>,
-    ) -> Arc<TaskWaker> {
-        let fresh = self.settings.fresh_wakers;
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        let waker = match info.waker.take() {
-            Some(waker) if !fresh => waker,
-            old => {
-                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
-                let wake = Wake { task, generation: info.waker_generation };
-                let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));
-                used.unwrap_or_else(|| TaskWaker::new(wake, &inbox.borrow()))
-            }
-        };
-        self.polling = Arc::as_ptr(&waker);
-        waker
-    }
-
-    /// Ends the step of a task that waits. Says whether a cancellation may be injected.
-    #[inline(always)]
-    pub(super) fn end_wait(&mut self, task: TaskId, body: Body, waker: Arc<TaskWaker>) -> bool {
-        self.kernel.end_step(task, Exit::Pending);
-        if self.kernel.is_parked_elsewhere(task) {
-            self.note(Kind::Foreign, Thing::None, 0);
-        }
-        let made = self.actor.made;
-        self.leave();
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
-        self.cancellations_left > 0
-    }
-
-    /// Ends the last step of a task. Gives what is left of a task that nobody holds, for the
-    /// caller to drop.
-    pub(super) fn end_task(
-        &mut self,
-        task: TaskId,
-        end: End,
-        waker: Option<Arc<TaskWaker>>,
-    ) -> Option<TaskInfo> {
-        self.kernel.end_step(task, Exit::Ended(end));
-        let future = self.kernel.future_of(task).expect("an ended task is kept");
-        let kind = match self.kernel.state(future) {
-            State::Finished => Kind::Finished,
-            State::Failed => Kind::Failed,
-            _ => Kind::Cancelled,
-        };
-        self.note(kind, Thing::None, 0);
-        let made = self.actor.made;
-        self.leave();
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        info.made = made;
-        let waker = waker.or_else(|| info.waker.take());
-        self.free_wakers.extend(waker.filter(|waker| waker.clones() == 0));
-        if info.detached { self.forget_task(task) } else { None }
-    }
-
-    /// Starts a callback: it acts from here on. Gives its closure, and whether that is to run.
-    pub(crate) fn begin_call(&mut self, call: CallId) -> (Option<Closure>, bool) {
-        let info = self.calls.take(call.index()).expect("a ready callback is known");
-        self.recorder.begin_step();
-        let path = info.object.path();
-        self.enter(None, path.key(), Made::default());
-        (self.actor.path, self.actor.parent) = (path, Parent::default());
-        self.actor.label = self.recorder.trace.is_some().then(|| info.object.label());
-        self.call_context = info.context;
-        let action = self.kernel.begin_call(call);
-        self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
-        (info.closure, action == Some(Action::Closure))
-    }
-
-    /// Ends a callback. Gives its context, for the caller to drop.
-    #[must_use]
-    pub(crate) fn end_call(&mut self) -> Context {
-        self.leave();
-        std::mem::take(&mut self.call_context)
-    }
-
-    /// A handle acts. What is not asked for on every step is set where it differs.
-    #[inline]
-    fn enter(&mut self, task: Option<TaskId>, key: u64, made: Made) {
-        if !self.actor.inside {
-            self.outside = self.actor.made;
-        }
-        self.actor.inside = true;
-        if self.actor.label.is_some() {
-            self.actor.label = None;
-        }
-        (self.actor.task, self.actor.key, self.actor.made) = (task, key, made);
-    }
-
-    /// Nobody acts but the program around the run.
-    #[inline]
-    fn leave(&mut self) {
-        if self.actor.task.is_none() {
-            (self.actor.path, self.actor.parent) = (self.outside_path.clone(), Parent::default());
-        }
-        self.actor.inside = false;
-        if self.actor.label.is_some() {
-            self.actor.label = None;
-        }
-        (self.actor.task, self.actor.key) = (None, self.outside_path.key());
-        self.actor.made = self.outside;
-    }
-
     // --- ends
-
-    /// A turn has ended that may be one too many, or not the one that a token knows.
-    #[cold]
-    pub(super) fn hold_against(&mut self, steps: u64) -> Result<(), Stuck> {
-        if let Some(expect) = &mut self.expect {
-            expect.stepped(steps, self.recorder.digest);
-            if let Some(divergence) = expect.diverged.clone() {
-                return Err(Stuck::Diverged(Arc::new(divergence)));
-            }
-        }
-        let limits = self.settings.limits;
-        if self.recorder.instant_steps > limits.instant_steps {
-            return Err(Stuck::Livelock(limits.instant_steps, "steps of one instant"));
-        }
-        if steps > limits.steps {
-            return Err(Stuck::StepCap(limits.steps));
-        }
-        Ok(())
-    }
 
     /// Is nothing of the user's left, no task's future and no callback?
     pub(super) fn is_dropped(&self) -> bool {

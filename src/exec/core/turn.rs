@@ -1,0 +1,195 @@
+//! A handle's turn: it is taken, it acts, it settles. The hot path; nothing of the user's runs here.
+
+use std::{cell::RefCell, sync::Arc};
+
+use super::Core;
+use crate::{
+    exec::{
+        inbox::Inbox,
+        names::{Context, Made, TaskInfo},
+        record::Thing,
+        shell::{Body, Closure},
+        step::Start,
+        stuck::Stuck,
+        threadsafe::Mail,
+        waker::{TaskWaker, Wake},
+    },
+    kernel::{Action, CallId, End, Entry, Exit, Handle, State, TaskId},
+    sched::ChoiceKind,
+    trace::{Kind, Parent},
+};
+
+impl Core {
+    /// Takes the handle that runs next, unless the iteration is over.
+    #[inline(always)]
+    pub(crate) fn take_next(&mut self) -> Option<Handle> {
+        if self.kernel.iteration_over() {
+            return None;
+        }
+        self.choose_slip();
+        let len = self.kernel.ready_len();
+        let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
+        Some(self.kernel.take(index as usize))
+    }
+
+    /// Starts the step of a task: it acts from here on.
+    #[inline(always)]
+    pub(in crate::exec) fn begin_step(&mut self, task: TaskId) -> Start {
+        if self.kernel.must_cancel(task) {
+            let inner = self.told_wakers(task);
+            if !inner.is_empty() {
+                return Start::WakeFirst(inner);
+            }
+        }
+        let entry = self.kernel.begin_step(task);
+        self.recorder.begin_step();
+        let info = match entry {
+            Entry::Ended => None,
+            _ => self.tasks.get_mut(task.index()),
+        };
+        let Some(info) = info else {
+            self.note(Kind::Late, Thing::None, 0);
+            return Start::Late;
+        };
+        let (key, made, body) = (info.path.key(), info.made, info.body.take());
+        self.enter(Some(task), key, made);
+        self.note(Kind::Step, Thing::None, 0);
+        match entry {
+            Entry::Drop(message) => Start::Drop(body, message),
+            _ => Start::Poll(body.expect("a live task has a future")),
+        }
+    }
+
+    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
+    #[inline(always)]
+    pub(in crate::exec) fn take_waker(
+        &mut self,
+        task: TaskId,
+        inbox: &RefCell<Arc<Inbox<Mail>>>,
+    ) -> Arc<TaskWaker> {
+        let fresh = self.settings.fresh_wakers;
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        let waker = match info.waker.take() {
+            Some(waker) if !fresh => waker,
+            old => {
+                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
+                let wake = Wake { task, generation: info.waker_generation };
+                let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));
+                used.unwrap_or_else(|| TaskWaker::new(wake, &inbox.borrow()))
+            }
+        };
+        self.polling = Arc::as_ptr(&waker);
+        waker
+    }
+
+    /// Ends the step of a task that waits. Says whether a cancellation may be injected.
+    #[inline(always)]
+    pub(in crate::exec) fn end_wait(
+        &mut self,
+        task: TaskId,
+        body: Body,
+        waker: Arc<TaskWaker>,
+    ) -> bool {
+        self.kernel.end_step(task, Exit::Pending);
+        if self.kernel.is_parked_elsewhere(task) {
+            self.note(Kind::Foreign, Thing::None, 0);
+        }
+        let made = self.actor.made;
+        self.leave();
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
+        self.cancellations_left > 0
+    }
+
+    /// Ends the last step of a task. Gives what is left of a task that nobody holds, for the
+    /// caller to drop.
+    pub(in crate::exec) fn end_task(
+        &mut self,
+        task: TaskId,
+        end: End,
+        waker: Option<Arc<TaskWaker>>,
+    ) -> Option<TaskInfo> {
+        self.kernel.end_step(task, Exit::Ended(end));
+        let future = self.kernel.future_of(task).expect("an ended task is kept");
+        let kind = match self.kernel.state(future) {
+            State::Finished => Kind::Finished,
+            State::Failed => Kind::Failed,
+            _ => Kind::Cancelled,
+        };
+        self.note(kind, Thing::None, 0);
+        let made = self.actor.made;
+        self.leave();
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        info.made = made;
+        let waker = waker.or_else(|| info.waker.take());
+        self.free_wakers.extend(waker.filter(|waker| waker.clones() == 0));
+        if info.detached { self.forget_task(task) } else { None }
+    }
+
+    /// Starts a callback: it acts from here on. Gives its closure, and whether that is to run.
+    pub(crate) fn begin_call(&mut self, call: CallId) -> (Option<Closure>, bool) {
+        let info = self.calls.take(call.index()).expect("a ready callback is known");
+        self.recorder.begin_step();
+        let path = info.object.path();
+        self.enter(None, path.key(), Made::default());
+        (self.actor.path, self.actor.parent) = (path, Parent::default());
+        self.actor.label = self.recorder.trace.is_some().then(|| info.object.label());
+        self.call_context = info.context;
+        let action = self.kernel.begin_call(call);
+        self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
+        (info.closure, action == Some(Action::Closure))
+    }
+
+    /// Ends a callback. Gives its context, for the caller to drop.
+    #[must_use]
+    pub(crate) fn end_call(&mut self) -> Context {
+        self.leave();
+        std::mem::take(&mut self.call_context)
+    }
+
+    /// A handle acts. What is not asked for on every step is set where it differs.
+    #[inline]
+    fn enter(&mut self, task: Option<TaskId>, key: u64, made: Made) {
+        if !self.actor.inside {
+            self.outside = self.actor.made;
+        }
+        self.actor.inside = true;
+        if self.actor.label.is_some() {
+            self.actor.label = None;
+        }
+        (self.actor.task, self.actor.key, self.actor.made) = (task, key, made);
+    }
+
+    /// Nobody acts but the program around the run.
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        if self.actor.task.is_none() {
+            (self.actor.path, self.actor.parent) = (self.outside_path.clone(), Parent::default());
+        }
+        self.actor.inside = false;
+        if self.actor.label.is_some() {
+            self.actor.label = None;
+        }
+        (self.actor.task, self.actor.key) = (None, self.outside_path.key());
+        self.actor.made = self.outside;
+    }
+
+    /// A turn has ended that may be one too many, or not the one that a token knows.
+    #[cold]
+    pub(in crate::exec) fn hold_against(&mut self, steps: u64) -> Result<(), Stuck> {
+        if let Some(expect) = &mut self.expect {
+            expect.stepped(steps, self.recorder.digest);
+            if let Some(divergence) = expect.diverged.clone() {
+                return Err(Stuck::Diverged(Arc::new(divergence)));
+            }
+        }
+        let limits = self.settings.limits;
+        if self.recorder.instant_steps > limits.instant_steps {
+            return Err(Stuck::Livelock(limits.instant_steps, "steps of one instant"));
+        }
+        if steps > limits.steps {
+            return Err(Stuck::StepCap(limits.steps));
+        }
+        Ok(())
+    }
+}
