@@ -229,13 +229,15 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     {
         let inner = &self.0;
         if inner.stage.get() == Stage::Created {
-            return Err(Error::Misuse("the task group has not been entered"));
+            return Err(Error::Misuse("the task group does not run yet: spawn inside its body"));
         }
         if inner.stage.get() == Stage::Exiting && inner.children.borrow().is_empty() {
-            return Err(Error::Misuse("the task group is finished"));
+            return Err(Error::Misuse("the task group is finished: make a new one"));
         }
         if inner.aborting.get() {
-            return Err(Error::Misuse("the task group is shutting down"));
+            return Err(Error::Misuse(
+                "the task group is shutting down: it takes no task once one has failed",
+            ));
         }
         let task = spawn_at(name, caller, future);
         let child: Rc<dyn Child<E>> = task.slot.clone();

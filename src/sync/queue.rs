@@ -237,7 +237,9 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// ```
     pub fn task_done(&self) -> Result<(), Error> {
         let Some(joiners) = self.machine().task_done() else {
-            return Err(Error::InvalidValue("task_done was called more often than put"));
+            return Err(Error::InvalidValue(
+                "task_done is called once per item that get gave, not more often",
+            ));
         };
         wake(joiners);
         Ok(())

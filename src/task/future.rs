@@ -430,7 +430,9 @@ impl<T, E> Future<T, E> {
         E: Clone,
     {
         match self.slot.state() {
-            kernel::State::Pending => Err(Error::InvalidState("the future is not done")),
+            kernel::State::Pending => {
+                Err(Error::InvalidState("the future is not done: await it first"))
+            }
             kernel::State::Cancelled => Err(self.slot.raw.take_cancelled().into()),
             _ => {
                 self.slot.mark_retrieved();

@@ -127,9 +127,13 @@ impl Timeout {
     pub fn reschedule(&self, when: Option<Instant>) -> Result<(), Error> {
         match self.inner.stage.get() {
             Stage::Entered => {}
-            Stage::Created => return Err(Error::Misuse("the timeout does not run yet")),
+            Stage::Created => {
+                return Err(Error::Misuse(
+                    "the timeout does not run yet: reschedule it inside its body",
+                ));
+            }
             _ => {
-                return Err(Error::Misuse("the timeout is over: it cannot be rescheduled"));
+                return Err(Error::Misuse("the timeout is over: make a new one"));
             }
         }
         self.inner.when.set(when);

@@ -1,4 +1,4 @@
-//! A handle's turn: it is taken, it acts, it settles. The hot path; nothing of the user's runs here.
+//! A handle's turn: it is taken, it acts, it settles. The hot path; nothing of the user's runs in it.
 
 use std::{cell::RefCell, sync::Arc};
 
