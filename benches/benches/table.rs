@@ -16,6 +16,7 @@ use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use measure::Bench;
 use programs::{JOINS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW};
 use seedloop_benches::{
+    crowd::{CROWD, CROWD_OF, peak_mib, print_since},
     executor::{self, Executor},
     ours::{self, Seedloop},
     paused_tokio::{self, Tokio},
@@ -31,11 +32,8 @@ const TITLES: [&str; 6] = [
     "madsim",
     "shuttle",
 ];
-/// The runtimes whose memory is measured.
-const CROWDS: [&str; 3] = ["seedloop", "tokio", "async-executor"];
-const CROWD: usize = 1_000_000;
-/// Says that this process is to measure the memory of one of them.
-const CROWD_OF: &str = "SEEDLOOP_BENCH_CROWD";
+/// The runtimes whose memory is measured. A million of shuttle's stacks would not fit.
+const CROWDS: [&str; 4] = ["seedloop", "tokio", "async-executor", "madsim"];
 
 fn main() {
     if let Ok(runtime) = env::var(CROWD_OF) {
@@ -46,14 +44,14 @@ fn main() {
     rivals(&folder);
     let arguments: Vec<String> = env::args().skip(1).collect();
     let whole = arguments == ["--bench"];
-    if whole {
-        madsim(&folder);
+    if whole && !madsim(&folder).status().is_ok_and(|status| status.success()) {
+        eprintln!("madsim was not measured");
     }
     println!("\n{}\n", times(&folder));
     println!("Medians in ns per operation. seedloop keeps its digest and its picks, and records");
     println!("no events; its tiny runs in random order are those of a Check.\n");
     if whole {
-        println!("{}\n", memory());
+        println!("{}\n", memory(&folder));
     }
 }
 
@@ -113,21 +111,19 @@ fn rivals(folder: &Path) {
     });
 }
 
-/// madsim is built with a flag of its own, so it is measured by a process of its own.
-fn madsim(folder: &Path) {
+/// madsim is built with a flag of its own, so it runs in a project of its own.
+fn madsim(folder: &Path) -> Command {
     let project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("madsim");
-    let status = Command::new(env!("CARGO"))
-        .args(["run", "--locked", "--release", "--manifest-path"])
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["run", "--quiet", "--locked", "--release", "--manifest-path"])
         .arg(project.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(folder.join("../madsim"))
         .env("RUSTFLAGS", "--cfg madsim")
         .env("SEEDLOOP_BENCH_FOLDER", folder)
-        .args(["--", "--bench"])
-        .status();
-    if !status.is_ok_and(|status| status.success()) {
-        eprintln!("madsim was not measured");
-    }
+        .args(["--", "--bench"]);
+    command
 }
 
 /// The medians that criterion has written, as far as it has.
@@ -157,11 +153,14 @@ fn median(cell: &Path) -> Option<f64> {
 }
 
 /// How much memory a million tasks take, in a process each.
-fn memory() -> Table {
+fn memory(folder: &Path) -> Table {
     let mut table = markdown(["1,000,000 live tasks"].into_iter().chain(CROWDS));
     let measured = CROWDS.map(|runtime| {
-        let this = env::current_exe().expect("the bench's own file");
-        let output = Command::new(this).env(CROWD_OF, runtime).output();
+        let mut process = match runtime {
+            "madsim" => madsim(folder),
+            _ => Command::new(env::current_exe().expect("the bench's own file")),
+        };
+        let output = process.env(CROWD_OF, runtime).output();
         output.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).into())
     });
     table.add_row(["MiB".to_string()].into_iter().chain(measured));
@@ -170,18 +169,10 @@ fn memory() -> Table {
 
 fn crowd(runtime: &str) {
     let before = peak_mib();
-    let look = move || print!("{:.0}", peak_mib() - before);
+    let look = move || print_since(before);
     match runtime {
         "seedloop" => ours::fifo(programs::crowd::<Seedloop>(CROWD, look)),
         "tokio" => paused_tokio::runtime().block_on(programs::crowd::<Tokio>(CROWD, look)),
         _ => executor::run(programs::crowd::<Executor>(CROWD, look)),
     }
-}
-
-/// The most memory that this process has had, as far as the system says so.
-fn peak_mib() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
 }

@@ -28,8 +28,8 @@ pub(super) enum Start {
     /// These wakers stand between the task and its awaits. They are woken while the task still
     /// counts as queued, so that they do not queue it twice.
     WakeFirst(Vec<Waker>),
-    /// Its future is polled.
-    Poll(Body),
+    /// Its future is polled, with this waker.
+    Poll(Body, Arc<TaskWaker>),
     /// Its future is dropped.
     Drop(Option<Body>, Message),
     /// It has ended.
@@ -40,17 +40,16 @@ impl Shell {
     /// Runs the step of a task, which the core goes on from: poll, then settle.
     #[inline]
     pub(super) fn step<'a>(&'a self, task: TaskId, mut core: RefMut<'a, Core>) -> RefMut<'a, Core> {
-        let mut started = core.begin_step(task);
+        let mut started = core.begin_step(task, &self.inbox);
         while let Start::WakeFirst(wakers) = started {
             drop(core);
             wakers.into_iter().for_each(Waker::wake);
             core = self.core.borrow_mut();
-            started = core.begin_step(task);
+            started = core.begin_step(task, &self.inbox);
         }
         match started {
             Start::WakeFirst(_) | Start::Late => core,
-            Start::Poll(body) => {
-                let waker = core.take_waker(task, &self.inbox);
+            Start::Poll(body, waker) => {
                 drop(core);
                 self.poll(task, body, waker)
             }
@@ -143,8 +142,8 @@ impl Shell {
     pub(super) fn call<'a>(&'a self, call: CallId, mut core: RefMut<'a, Core>) -> RefMut<'a, Core> {
         let (closure, is_to_run) = core.begin_call(call);
         drop(core);
-        if is_to_run {
-            let closure = closure.expect("a live callback has a closure");
+        let closure = closure.filter(|_| is_to_run);
+        if let Some(closure) = closure {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
                 let text = panic_text(&*payload);
                 self.remember_panic("a callback", &text);

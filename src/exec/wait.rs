@@ -184,6 +184,7 @@ impl<T: Target> Wait<T> {
         let waker = waker.clone();
         let mut core = shell.core.borrow_mut();
         core.kernel.observe(on);
+        core.keeps_wakers = true;
         let info = core.futures.get_mut(on.index()).expect("an awaited future is known");
         let wakers = info.wakers.get_or_insert_default();
         let known = !is_new && wakers.iter().any(|old| old.will_wake(&waker));

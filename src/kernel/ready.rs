@@ -189,14 +189,21 @@ impl Ready {
 
     /// Squeezes the holes out. Amortised O(1) a push: at least three in four slots are holes.
     fn squeeze(&mut self) {
-        let handles: Vec<Handle> = self.iter().collect();
-        let batch = self.batch;
-        self.clear();
-        self.len = 0;
-        for handle in handles {
-            self.push(handle);
+        if self.live.is_empty() {
+            self.slots.drain(..self.head);
+        } else {
+            let mut end = 0;
+            for slot in self.head..self.slots.len() {
+                if self.is_marked(slot) {
+                    self.slots[end] = self.slots[slot];
+                    end += 1;
+                }
+            }
+            self.slots.truncate(end);
+            self.live.clear();
+            self.groups.clear();
         }
-        (self.batch_end, self.batch) = (batch, batch);
+        (self.head, self.batch_end) = (0, self.batch);
     }
 }
 

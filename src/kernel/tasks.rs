@@ -515,9 +515,11 @@ impl Kernel {
             entry.awaits.push(Await { on, since: step });
             match on {
                 Some(future) => self.add_callback(future, Callback::Wake(task)),
-                None => {
-                    self.wake(task);
+                None if !entry.queued => {
+                    entry.queued = true;
+                    self.ready.push(Handle::Step(task));
                 }
+                None => {}
             }
             return Answer::Pending;
         };

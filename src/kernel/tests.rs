@@ -341,6 +341,41 @@ fn a_pick_finds_its_handle_behind_whole_words_of_holes() {
 }
 
 #[test]
+fn a_queue_is_a_list_from_which_any_is_taken() {
+    let handles = handles(2_000);
+    // Few handles are moved, many are counted, and the queue grows and shrinks through both.
+    for (most, seed) in [(3, 1), (60, 2), (140, 3), (400, 4), (400, 5)] {
+        let (mut queue, mut list, mut batch) = (Ready::default(), Vec::new(), 0);
+        let mut next = handles.iter().copied().cycle();
+        let mut chance = seed * 0x9E37_79B9_u64;
+        for _ in 0..5_000 {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (what, pick) = (chance >> 60, (chance >> 33) as usize % most);
+            match what {
+                0..=7 if list.len() < most => {
+                    let handle = next.next().expect("without end");
+                    queue.push(handle);
+                    list.push(handle);
+                }
+                15 => {
+                    queue.begin_batch();
+                    batch = list.len();
+                }
+                _ => {
+                    let pick = if what.is_multiple_of(2) { 0 } else { pick };
+                    let taken = (pick < list.len()).then(|| list.remove(pick));
+                    assert_eq!(queue.take(pick), taken);
+                    batch -= usize::from(taken.is_some() && pick < batch);
+                }
+            }
+            assert_eq!((queue.len(), queue.batch_len()), (list.len(), batch));
+            assert_eq!(queue.get(pick), list.get(pick).copied());
+        }
+        assert!(queue.iter().eq(list));
+    }
+}
+
+#[test]
 fn a_slab_counts_its_values() {
     let mut slab = Slab::default();
     let keys = [0, 1, 2].map(|value| slab.insert(value));

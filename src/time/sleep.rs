@@ -116,8 +116,10 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// })?;
 /// # Ok::<(), Error>(())
 /// ```
+#[inline]
 pub fn yield_now() -> Sleep {
-    sleep(Duration::ZERO)
+    let state = Progress::Turn(Wait::on(NextTurn));
+    Sleep { length: Length::For(Duration::ZERO), state }
 }
 
 impl Sleep {

@@ -1,14 +1,17 @@
 //! Times the programs in madsim. Built with `--cfg madsim`; writes what criterion measures to the
 //! folder that `SEEDLOOP_BENCH_FOLDER` names.
 
+#[path = "../../src/crowd.rs"]
+mod crowd;
 #[path = "../../src/measure.rs"]
 mod measure;
 #[path = "../../src/programs.rs"]
 #[allow(dead_code)]
 mod programs;
 
-use std::{path::Path, time::Duration};
+use std::{env, path::Path, time::Duration};
 
+use crowd::{CROWD, CROWD_OF, peak_mib, print_since};
 use madsim::{runtime, task, time};
 use programs::{JOINS, PINGS, POLL_ROWS, POLLS, TIMERS, TINY_NEW};
 
@@ -36,7 +39,11 @@ fn run(program: impl Future<Output = ()>) {
 }
 
 fn main() {
-    let folder = std::env::var("SEEDLOOP_BENCH_FOLDER").expect("the folder to write to");
+    if env::var_os(CROWD_OF).is_some() {
+        let before = peak_mib();
+        return run(programs::crowd::<Madsim>(CROWD, move || print_since(before)));
+    }
+    let folder = env::var("SEEDLOOP_BENCH_FOLDER").expect("the folder to write to");
     let mut bench = measure::Bench::new(Path::new(&folder), "madsim");
     for ((tasks, yields), row) in POLLS.into_iter().zip(POLL_ROWS) {
         bench.cell(row, || run(programs::tasks::<Madsim>(tasks, yields)));

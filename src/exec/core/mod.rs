@@ -57,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) scopes: Scopes,
     /// The waker that the current poll was given, to compare others with.
     pub(super) polling: *const TaskWaker,
+    /// A future has kept wakers of those between it and a task.
+    pub(super) keeps_wakers: bool,
     /// Wakers that nobody holds any more, for the next tasks.
     pub(super) free_wakers: Vec<Arc<TaskWaker>>,
     pub(crate) scheduler: Box<dyn Scheduler>,
@@ -85,6 +87,7 @@ impl Core {
             call_context: Context::default(),
             scopes: Scopes::default(),
             polling: ptr::null(),
+            keeps_wakers: false,
             free_wakers: Vec::new(),
             scheduler,
             recorder: Recorder::new(config.record),
@@ -104,6 +107,7 @@ impl Core {
         let context = std::mem::take(&mut self.call_context);
         let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all(), context);
         self.scopes = Scopes::default();
+        self.keeps_wakers = false;
         self.outside = Made::default();
         self.leave();
         self.recorder.reset();

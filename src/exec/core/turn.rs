@@ -34,8 +34,12 @@ impl Core {
 
     /// Starts the step of a task: it acts from here on.
     #[inline(always)]
-    pub(in crate::exec) fn begin_step(&mut self, task: TaskId) -> Start {
-        if self.kernel.must_cancel(task) {
+    pub(in crate::exec) fn begin_step(
+        &mut self,
+        task: TaskId,
+        inbox: &RefCell<Arc<Inbox<Mail>>>,
+    ) -> Start {
+        if self.keeps_wakers && self.kernel.must_cancel(task) {
             let inner = self.told_wakers(task);
             if !inner.is_empty() {
                 return Start::WakeFirst(inner);
@@ -52,34 +56,35 @@ impl Core {
             return Start::Late;
         };
         let (key, made, body) = (info.path.key(), info.made, info.body.take());
-        self.enter(Some(task), key, made);
-        self.note(Kind::Step, Thing::None, 0);
-        match entry {
+        let started = match entry {
             Entry::Drop(message) => Start::Drop(body, message),
-            _ => Start::Poll(body.expect("a live task has a future")),
-        }
-    }
-
-    /// The waker for the next poll: the task's own, or a new one if wakers are to be fresh.
-    #[inline(always)]
-    pub(in crate::exec) fn take_waker(
-        &mut self,
-        task: TaskId,
-        inbox: &RefCell<Arc<Inbox<Mail>>>,
-    ) -> Arc<TaskWaker> {
-        let fresh = self.settings.fresh_wakers;
-        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
-        let waker = match info.waker.take() {
-            Some(waker) if !fresh => waker,
-            old => {
-                info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
-                let wake = Wake { task, generation: info.waker_generation };
-                let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));
-                used.unwrap_or_else(|| TaskWaker::new(wake, &inbox.borrow()))
+            _ => {
+                let waker = match info.waker.take() {
+                    Some(waker) if !self.settings.fresh_wakers => waker,
+                    old => self.new_waker(task, old, inbox),
+                };
+                self.polling = Arc::as_ptr(&waker);
+                Start::Poll(body.expect("a live task has a future"), waker)
             }
         };
-        self.polling = Arc::as_ptr(&waker);
-        waker
+        self.enter(Some(task), key, made);
+        self.note(Kind::Step, Thing::None, 0);
+        started
+    }
+
+    /// Another waker for a task: at its first poll, or at each if wakers are to be fresh.
+    fn new_waker(
+        &mut self,
+        task: TaskId,
+        old: Option<Arc<TaskWaker>>,
+        inbox: &RefCell<Arc<Inbox<Mail>>>,
+    ) -> Arc<TaskWaker> {
+        let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        let fresh = self.settings.fresh_wakers;
+        info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
+        let wake = Wake { task, generation: info.waker_generation };
+        let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));
+        used.unwrap_or_else(|| TaskWaker::new(wake, &inbox.borrow()))
     }
 
     /// Ends the step of a task that waits. Says whether a cancellation may be injected.
