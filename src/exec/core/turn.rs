@@ -1,4 +1,4 @@
-//! A handle's turn: it is taken, it acts, it settles. The hot path; nothing of the user's runs in it.
+//! A turn of a handle: it is taken, it acts, it settles. The hot path; the user's code is not in it.
 
 use std::{cell::RefCell, sync::Arc};
 
