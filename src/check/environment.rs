@@ -17,7 +17,7 @@ impl Environment {
     }
 
     fn of(get: impl Fn(&str) -> Option<String>) -> Result<Environment, String> {
-        let number = "a whole number from 0 to 18446744073709551615";
+        let number = "a whole number, 0 or more";
         let environment = Environment {
             seed: value(&get, "SEEDLOOP_SEED", number)?,
             schedules: value(&get, "SEEDLOOP_SCHEDULES", number)?,
@@ -35,7 +35,7 @@ fn value<T: FromStr<Err: ToString>>(
     name: &str,
     expected: &str,
 ) -> Result<Option<T>, String> {
-    let Some(text) = get(name) else {
+    let Some(text) = get(name).filter(|text| !text.trim().is_empty()) else {
         return Ok(None);
     };
     let parsed = text.trim().parse().map(Some);
@@ -56,7 +56,8 @@ mod tests {
     #[test]
     fn good_values_are_read_and_bad_ones_named() {
         assert_eq!(read("SEEDLOOP_SEED", "17").unwrap().seed, Some(17));
-        for bad in ["", "x", "-1", "1.5", "99999999999999999999"] {
+        assert_eq!(read("SEEDLOOP_SEED", "").unwrap().seed, None);
+        for bad in ["x", "-1", "1.5", "99999999999999999999"] {
             let error = read("SEEDLOOP_SEED", bad).unwrap_err();
             assert!(error.starts_with(&format!("SEEDLOOP_SEED={bad} is not")), "{error}");
         }

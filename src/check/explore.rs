@@ -52,8 +52,12 @@ impl Check {
     /// Runs schedules until one fails.
     pub(super) fn explore(&self, main: Main) -> Result<Report, Box<Failure>> {
         if is_running() {
-            let text = format!("a Check is not part of a run: {}", Error::NestedRun);
-            return Err(Box::new(Failure::usage(text)));
+            let text = "a Check cannot start inside a run: await the future, or spawn it";
+            return Err(Box::new(Failure::usage(text.into())));
+        }
+        if self.schedules == 0 {
+            let text = "schedules(0) would check nothing: give 1 or more";
+            return Err(Box::new(Failure::usage(text.into())));
         }
         let (strategy, sampler): (_, Box<dyn Scheduler>) = match self.swarm {
             false => (RandomWalk::NAME, Box::new(RandomWalk::new(self.seed, 0))),
@@ -96,13 +100,17 @@ impl Check {
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
         report.count(&run, &reports);
-        Err(self.explain(&report, &run.token, failed, main))
+        let mut failure = self.explain(&report, &run.token, failed, main);
+        (failure.schedules, failure.is_given) = (1, true);
+        Err(failure)
     }
 
     /// Replays one token, with its events.
     pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
-        let One { report: run, failed, reports } =
-            self.recorded(token, main).map_err(|text| Box::new(Failure::usage(text)))?;
+        let One { report: run, failed, reports } = self.recorded(token, main).map_err(|text| {
+            let text = format!("SEEDLOOP_REPLAY={token} cannot be replayed: {text}");
+            Box::new(Failure::usage(text))
+        })?;
         let mut report = Report::new(self.seed, token.settings);
         report.count(&run, &reports);
         report.distinct = 1;
@@ -115,6 +123,9 @@ impl Check {
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
     fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
+        if failed.kind == FailureKind::Panic {
+            eprintln!("seedloop: the schedule that panicked runs again, to record its events");
+        }
         let again = self.recorded(token, main).expect("a token that was just made");
         let failed = match &again.report.divergence {
             None => failed,
@@ -166,6 +177,7 @@ impl Check {
             main_events: shown.main_events,
             digest: shown.digest,
             is_replay: report.is_replay,
+            is_given: false,
         })
     }
 }
@@ -218,9 +230,9 @@ fn judge(
 }
 
 fn nondeterminism(before: &str, again: &RunReport) -> Failed {
-    let divergence = again.divergence.as_ref().map(ToString::to_string).unwrap_or_default();
+    let step = again.divergence.as_ref().map_or(0, |divergence| divergence.step);
     let text = format!(
-        "the same schedule gave another run: {divergence}\n  the first time: {before}\n  \
+        "the same schedule gave another run, from step {step} on\n  the first time: {before}\n  \
          usual suspects: `select!` without `biased`, the order of a hash map, real time, \
          state outside the closure"
     );

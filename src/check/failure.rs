@@ -1,14 +1,16 @@
 //! A schedule that failed: what, and how to see it again.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsStr,
+    fmt,
     path::{Path, PathBuf},
     thread,
 };
 
 use crate::{
     exec::Error,
-    trace::{Digest, Token, Trace},
+    trace::{Digest, Kind, Token, Trace},
 };
 
 /// The events that a failure shows.
@@ -101,6 +103,9 @@ pub struct Failure {
     pub digest: Digest,
     /// It is a replay of the token.
     pub is_replay: bool,
+    /// The schedule was the caller's ([`try_schedule`](crate::Check::try_schedule)), who knows how
+    /// to run it again.
+    pub is_given: bool,
 }
 
 impl Failure {
@@ -118,6 +123,7 @@ impl Failure {
             main_events: 0,
             digest: Digest::default(),
             is_replay: false,
+            is_given: false,
         }
     }
 
@@ -140,15 +146,19 @@ impl Failure {
 }
 
 /// The command that started this process: the test that runs on this thread, or the program. A
-/// test that was run with other flags (features, `--release`) needs them again.
+/// test that was run with features needs them again.
 fn guess_command() -> String {
     let Ok(package) = env::var("CARGO_PKG_NAME") else { return own_command() };
     let Some(target) = target(&package) else { return own_command() };
     let mut words = vec!["cargo".into(), "test".into(), "-p".into(), package];
+    words.extend(profile());
     words.extend(target);
     // A thread that a test has started does not know the test.
     if let Some(test) = thread::current().name().filter(|name| *name != "main") {
-        words.extend([test.to_string(), "--".into(), "--exact".into(), "--nocapture".into()]);
+        words.extend([test, "--", "--exact", "--nocapture"].map(String::from));
+        if env::args().any(|word| word == "--ignored" || word == "--include-ignored") {
+            words.push("--include-ignored".into());
+        }
     }
     words.join(" ")
 }
@@ -164,6 +174,17 @@ fn quoted(word: String) -> String {
     match !word.is_empty() && word.bytes().all(plain) {
         true => word,
         false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// The profile, from the path of the test's binary: `target/release/deps/it-0123456789abcdef`.
+fn profile() -> Vec<String> {
+    let binary = env::args().next().map(PathBuf::from).unwrap_or_default();
+    let folder = binary.parent().and_then(Path::parent).and_then(Path::file_name);
+    match folder.and_then(OsStr::to_str) {
+        None | Some("debug") => Vec::new(),
+        Some("release") => vec!["--release".into()],
+        Some(other) => vec!["--profile".into(), other.into()],
     }
 }
 
@@ -193,29 +214,75 @@ fn test_target(root: &Path, name: &str) -> Option<String> {
     fitting.pop()
 }
 
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FailureKind::Invariant => "Invariant broken",
+            FailureKind::LeakedTask => "Task left over",
+            FailureKind::StepCap => "Too many steps",
+            FailureKind::Diverged => "Another run",
+            other => return write!(f, "{other:?}"),
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { kind, text, schedule, schedules, seed, .. } = self;
         let Some(token) = &self.token else {
             return write!(f, "{text}");
         };
-        match self.is_replay {
-            true => writeln!(f, "{kind:?} in a replay")?,
-            false => writeln!(f, "{kind:?} in schedule {schedule} of {schedules}, seed {seed}")?,
+        match (self.is_replay, self.is_given) {
+            (true, _) => writeln!(f, "{kind} in a replay")?,
+            (_, true) => writeln!(f, "{kind} in the given schedule")?,
+            _ => writeln!(f, "{kind} in schedule {schedule} of {schedules}, seed {seed}")?,
         }
         writeln!(f, "{text}")?;
         for report in &self.reports {
             writeln!(f, "reported: {report}")?;
         }
-        let events = self.main_events;
-        let shown = self.trace.part(events.saturating_sub(EVENTS_SHOWN)..events);
-        if events > EVENTS_SHOWN {
-            writeln!(f, "the last {EVENTS_SHOWN} of {events} events:\n{shown}")?;
-        } else {
-            writeln!(f, "what happened:\n{shown}")?;
+        self.write_events(f)?;
+        if self.is_given {
+            return write!(f, "to run it again: the same schedule (proptest keeps it in a file)");
+        }
+        if self.kind == FailureKind::Diverged {
+            return write!(f, "the token that it is not the run of: {token}");
         }
         writeln!(f, "token: {token}")?;
         write!(f, "replay: {}", self.replay_command().unwrap_or_default())
+    }
+}
+
+impl Failure {
+    /// The last events up to the failure.
+    fn write_events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = self.trace.events();
+        let main_end = self.main_events;
+        // A panic that is not main's may be one of the clean-up.
+        let panic = events.iter().rposition(|event| event.kind == Kind::Panicked);
+        let panic = panic.filter(|_| self.kind == FailureKind::Panic);
+        let end = panic.map_or(main_end, |at| main_end.max(at + 1));
+        let start = end.saturating_sub(EVENTS_SHOWN);
+        match start {
+            0 => writeln!(f, "what happened:")?,
+            _ => writeln!(f, "the last {EVENTS_SHOWN} of {end} events:")?,
+        }
+        let probed = events.iter().position(|event| event.kind == Kind::Probe);
+        let headings = [
+            (probed, "-- deadlock: now each stuck task is polled once more, in case it goes on"),
+            (Some(main_end), "-- main is done: what is left is cancelled"),
+        ];
+        let mut shown = start;
+        for (at, heading) in headings {
+            if let Some(at) = at.filter(|at| (shown..end).contains(at)) {
+                if at > shown {
+                    writeln!(f, "{}", self.trace.part(shown..at))?;
+                }
+                writeln!(f, "{heading}")?;
+                shown = at;
+            }
+        }
+        writeln!(f, "{}", self.trace.part(shown..end))
     }
 }
 

@@ -23,8 +23,12 @@ pub struct Report {
     pub steps: u64,
     /// The choices that were asked, in all schedules together.
     pub choices: u64,
-    /// What was injected.
+    /// What might be injected into each.
     pub settings: Settings,
+    /// Into how many of them a cancellation was.
+    pub cancelled: u64,
+    /// In how many of them the clock ran ahead.
+    pub slipped: u64,
     /// One token was replayed.
     pub is_replay: bool,
     /// The first thing that the exception handler was told: an error that nobody retrieved.
@@ -40,6 +44,8 @@ impl Report {
             steps: 0,
             choices: 0,
             settings,
+            cancelled: 0,
+            slipped: 0,
             is_replay: false,
             reported: None,
         }
@@ -52,6 +58,8 @@ impl Report {
         self.schedules += 1;
         self.steps += run.steps;
         self.choices += run.choices;
+        self.cancelled += u64::from(run.cancellations > 0);
+        self.slipped += u64::from(run.slips > 0);
     }
 }
 
@@ -60,13 +68,23 @@ impl fmt::Display for Report {
         if self.is_replay {
             return write!(f, "replayed one schedule: it did not fail");
         }
-        let Report { seed, schedules, distinct, settings, .. } = self;
+        let Report { seed, schedules, distinct, settings, cancelled, slipped, .. } = self;
         write!(
             f,
             "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
         )?;
-        write!(f, " (cancellations {}, slips {}", settings.cancellations, settings.slips)?;
-        write!(f, ", fresh wakers {})", if settings.fresh_wakers { "on" } else { "off" })?;
+        write!(f, " (fresh wakers {}", if settings.fresh_wakers { "on" } else { "off" })?;
+        match (settings.cancellations, cancelled) {
+            (0, _) => {}
+            (_, 0) => write!(f, ", no cancellation: offer tasks by `cancellable`")?,
+            _ => write!(f, ", a cancellation in {cancelled} of them")?,
+        }
+        match (settings.slips, slipped) {
+            (0, _) => {}
+            (_, 0) => write!(f, ", no slip: no timer was armed while something was ready")?,
+            _ => write!(f, ", a slip in {slipped} of them")?,
+        }
+        write!(f, ")")?;
         match &self.reported {
             Some(report) => write!(f, "; reported: {report}"),
             None => Ok(()),

@@ -178,7 +178,7 @@ pub fn call_soon(callback: impl FnOnce() + 'static) -> Handle {
 pub(crate) fn running() -> Rc<Shell> {
     match try_with(Rc::clone) {
         Some(shell) => shell,
-        None => panic!("no running loop: call this inside seedloop::run"),
+        None => panic!("no running loop: call this inside seedloop::run, or in a Check"),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::kernel::Message;
 /// let error = Error::from(Cancelled::new(Some("bored")));
 /// assert!(matches!(&error, Error::Cancelled(c) if c.message() == Some("bored")));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cancelled(Arc<Mark>);
 
 /// Stands in the source chain of every cancellation: also a transparent wrapper of thiserror,
@@ -64,6 +64,15 @@ impl Cancelled {
             next = error.source();
         }
         None
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            Some(message) => write!(f, "Cancelled({message:?})"),
+            None => f.write_str("Cancelled"),
+        }
     }
 }
 
@@ -180,7 +189,9 @@ impl fmt::Display for Error {
             Error::InvalidState(text) | Error::Misuse(text) | Error::InvalidValue(text) => {
                 f.write_str(text)
             }
-            Error::NoRunningLoop => f.write_str("no running loop: call this inside seedloop::run"),
+            Error::NoRunningLoop => {
+                f.write_str("no running loop: call this inside seedloop::run, or in a Check")
+            }
             Error::NestedRun => f.write_str("run is not nested: use spawn, or await the future"),
             Error::LoopClosed => f.write_str("the runner is closed: make a new one"),
             Error::WrongLoop => f.write_str(

@@ -184,6 +184,10 @@ pub struct RunReport {
     pub iterations: u64,
     /// The choices that were asked: menus of two or more.
     pub choices: u64,
+    /// The cancellations that were injected.
+    pub cancellations: u32,
+    /// How often the clock advanced although something was ready.
+    pub slips: u32,
     /// Virtual time at the end, in ns.
     pub time_ns: u64,
     /// The panics of tasks, in order.
@@ -246,6 +250,8 @@ impl Core {
             steps,
             iterations: self.kernel.iteration(),
             choices: self.choices,
+            cancellations: self.cancellations,
+            slips: self.slips,
             time_ns: self.kernel.now(),
             panics,
             token,

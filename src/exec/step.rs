@@ -167,6 +167,8 @@ impl Core {
             self.note(Kind::Stale, Thing::Task(task), 0);
         } else if self.kernel.wake(task) {
             self.note(Kind::Wake, Thing::Task(task), 0);
+        } else if self.recorder.trace.is_some() {
+            self.record(Kind::WakeAgain, Thing::Task(task), 0);
         }
     }
 

@@ -143,8 +143,8 @@ impl Shared {
         };
         format!(
             "seedloop: hang inside one poll: {who} has not come back for {since:.1?} of real time\
-             {again}\n  usual suspects: a loop that never awaits, a blocking call, \
-             a lock of std held across an await (`watchdog` sets the limit)"
+             {again}\n  usual suspects: a loop that never awaits, a blocking call, `block_on` of \
+             another executor, a lock of std held across an await (`watchdog` sets the limit)"
         )
     }
 }

@@ -30,9 +30,10 @@ use crate::exec::{Cancelled, Error};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a task cannot return `{Self}` as it is",
-    note = "return `Ok(value)`, or `impl seedloop::Plain for` the type, or use `spawn_plain`",
-    note = "an error type needs `From<seedloop::Error>` and `std::error::Error`; \
-            wrap a foreign future in `seedloop::foreign`"
+    note = "a `Result` needs an error type with `From<seedloop::Error>` and `std::error::Error`; \
+            with another one use `spawn_plain(..)`, whose `.await?` gives your own `Result`",
+    note = "another value: return `Ok(value)`, or `impl seedloop::Plain for` its type, \
+            or use `spawn_plain`"
 )]
 pub trait Outcome<M>: Sized + 'static {
     /// What it comes to if it finishes.

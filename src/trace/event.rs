@@ -82,6 +82,8 @@ pub enum Kind {
     Foreign = 32,
     /// In a deadlock a task is polled once more: whoever goes on then has lost a wake-up.
     Probe = 33,
+    /// A waker wakes a task that is ready already. In traces, and in no digest: nothing happens.
+    WakeAgain = 34,
 }
 
 /// One event of a run.

@@ -66,6 +66,7 @@ impl fmt::Display for Phrase<'_> {
             Kind::Cancelled => write!(f, "was cancelled"),
             Kind::Panicked => write!(f, "panicked"),
             Kind::Wake => write!(f, "wakes {object}"),
+            Kind::WakeAgain => write!(f, "wakes {object}, which is ready already"),
             Kind::Doom if event.value == 2 => write!(f, "injects an abort of {object}"),
             Kind::Doom => write!(f, "injects a cancel of {object}"),
             Kind::Choose => write!(f, "chooses {}", event.value),

@@ -245,7 +245,7 @@ impl fmt::Display for Settings {
 /// ```
 /// use seedloop::{Token, TokenError};
 /// let error: TokenError = "sl1-r.none".parse::<Token>().unwrap_err();
-/// assert!(error.to_string().starts_with("not a replay token: it has 2 fields of 5"));
+/// assert!(error.to_string().starts_with("not a replay token: it has 2 of its 5 fields"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenError(String);
@@ -283,7 +283,7 @@ impl FromStr for Token {
     fn from_str(text: &str) -> Result<Token, TokenError> {
         let fields: Vec<&str> = text.split('-').collect();
         let [version, plan, settings, checks, digest] = fields[..] else {
-            return wrong(format!("it has {} fields of 5", fields.len()));
+            return wrong(format!("it has {} of its 5 fields", fields.len()));
         };
         if version != "sl1" {
             return wrong(format!("this is version sl1, the token is of version {version:?}"));

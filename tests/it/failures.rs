@@ -1,11 +1,19 @@
 //! How a check fails, besides by a wrong order: what is left, what is reported, what must hold at
 //! rest.
 
-use std::{cell::Cell, env, hint::black_box, process::Command, rc::Rc, task::Poll, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    env,
+    hint::black_box,
+    process::Command,
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use seedloop::{
-    AsyncGuard, Check, Error, Failure, FailureKind, Semaphore, Token, at_end, gather, run, spawn,
-    spawn_named, with, yield_now,
+    AsyncGuard, Check, Config, Error, Event, Failure, FailureKind, Runner, Semaphore, Token,
+    at_end, gather, run, sched::Choices, sleep, spawn, spawn_named, with, yield_now,
 };
 
 fn failure<F>(check: Check, program: impl Fn() -> F) -> Box<Failure>
@@ -167,6 +175,78 @@ fn a_lost_wake_up_is_told_from_a_wait_without_end() {
     let token = quiet.token.expect("a failure has one").to_string();
     let again: Token = token.parse().expect("a token reads back");
     assert!(again.settings.no_probe && token.contains("wn-"), "{token}");
+}
+
+#[test]
+fn a_wake_of_a_task_that_is_ready_already_is_in_the_trace() {
+    let mut runner = Runner::new(Config::default().record(true));
+    let twice = runner.run(async {
+        let waker = Rc::new(RefCell::new(None::<Waker>));
+        let kept = waker.clone();
+        let waiter = spawn_named("waiter", async move {
+            let mut polled = false;
+            std::future::poll_fn(move |context| {
+                kept.replace(Some(context.waker().clone()));
+                if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        });
+        yield_now().await?;
+        let waker = waker.take().expect("it was polled");
+        waker.wake_by_ref();
+        waker.wake();
+        waiter.await
+    });
+    assert!(twice.is_ok());
+    let report = runner.finish();
+    let text = report.trace.to_string();
+    assert!(text.contains(" wakes waiter\n"), "{text}");
+    assert!(text.contains("wakes waiter, which is ready already"), "{text}");
+}
+
+#[test]
+fn a_panic_in_the_clean_up_is_shown_with_what_led_to_it() {
+    let program = || async {
+        let sleeper = async { sleep(Duration::from_secs(5)).await.expect("no cancellation") };
+        drop(spawn_named("sleeper", sleeper));
+        yield_now().await
+    };
+    let text = failure(Check::new(), program).to_string();
+    let (_, clean_up) = text.split_once("-- main is done: what is left is cancelled").expect(&text);
+    assert!(clean_up.contains("cancels sleeper") && clean_up.contains("panicked"), "{text}");
+    assert!(text.contains("no cancellation: Cancelled(Cancelled)"), "{text}");
+}
+
+#[test]
+fn a_check_says_what_it_injected() {
+    let check = || Check::new().schedules(100).cancellations(1).slips(1);
+    let idle = check().run(yield_now);
+    assert_eq!((idle.cancelled, idle.slipped), (0, 0));
+    let text = idle.to_string();
+    assert!(text.contains("no cancellation: offer tasks") && text.contains("no slip"), "{text}");
+    let busy = check().run(|| async {
+        let ticker = spawn(async { sleep(Duration::from_secs(1)).await }).cancellable();
+        yield_now().await?;
+        yield_now().await?;
+        let _ = ticker.await;
+        Ok::<(), Error>(())
+    });
+    let shown = format!(
+        "a cancellation in {} of them, a slip in {} of them)",
+        busy.cancelled, busy.slipped
+    );
+    assert!(busy.to_string().ends_with(&shown) && busy.cancelled > 0, "{busy}");
+    let nothing = Check::new().schedules(0).try_run(yield_now).unwrap_err();
+    assert_eq!(nothing.text, "schedules(0) would check nothing: give 1 or more");
+}
+
+#[test]
+fn a_schedule_that_was_given_is_not_replayed_by_a_token() {
+    let given =
+        Check::new().try_schedule(&Choices::default(), || async { Event::new().wait().await });
+    let text = given.unwrap_err().to_string();
+    assert!(text.starts_with("Deadlock in the given schedule\n"), "{text}");
+    assert!(text.ends_with("(proptest keeps it in a file)"), "{text}");
 }
 
 /// A hang ends the process, so it runs in one of its own. A check runs its first schedule a second

@@ -45,6 +45,7 @@ impl Core {
         }
         let doom = self.choose(ChoiceKind::Cancel, 3);
         self.cancellations_left -= u32::from(doom != 0);
+        self.cancellations += u32::from(doom != 0);
         doom
     }
 
@@ -70,6 +71,7 @@ impl Core {
         let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
         if later && self.choose(ChoiceKind::Slip, 2) == 1 {
             self.slips_left -= 1;
+            self.slips += 1;
             self.kernel.slip();
             self.note_clock(Kind::Slip);
         }

@@ -72,6 +72,9 @@ pub(crate) struct Core {
     /// Cancellations and slips that may still be injected.
     cancellations_left: u32,
     slips_left: u32,
+    /// Those that were.
+    pub(super) cancellations: u32,
+    pub(super) slips: u32,
 }
 
 impl Core {
@@ -97,6 +100,8 @@ impl Core {
             picks: Vec::new(),
             cancellations_left: config.settings.cancellations,
             slips_left: config.settings.slips,
+            cancellations: 0,
+            slips: 0,
         }
     }
 
@@ -115,6 +120,7 @@ impl Core {
         self.picks.clear();
         self.cancellations_left = self.settings.cancellations;
         self.slips_left = self.settings.slips;
+        (self.cancellations, self.slips) = (0, 0);
         left
     }
 
@@ -130,8 +136,9 @@ impl Core {
         }
     }
 
+    /// Writes an event into the trace alone.
     #[cold]
-    fn record(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
+    pub(super) fn record(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
         let (actor, object) = (self.actor_label(), self.label_of(thing));
         let event = self.recorder.event(&self.kernel, actor, kind, object, value);
         self.scheduler.executed(&event);

@@ -1,4 +1,4 @@
-//! A turn of a handle: it is taken, it acts, it settles. The hot path; the user's code is not in it.
+//! A turn of a handle: it is taken, it acts, it settles. The hot path, without the user's code.
 
 use std::{cell::RefCell, sync::Arc};
 

@@ -53,7 +53,7 @@ fn a_run_inside_a_run_is_refused_in_every_form_and_the_outer_one_goes_on() {
 #[test]
 fn without_a_run_there_is_no_loop() {
     assert!(matches!(loop_handle(), Err(Error::NoRunningLoop)));
-    let text = "no running loop: call this inside seedloop::run";
+    let text = "no running loop: call this inside seedloop::run, or in a Check";
     assert_eq!(Error::NoRunningLoop.to_string(), text);
     let payload = std::panic::catch_unwind(|| drop(spawn(async {}))).unwrap_err();
     assert_eq!(payload.downcast_ref::<&str>(), Some(&text));

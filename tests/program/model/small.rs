@@ -122,39 +122,55 @@ fn every_small_program_in_every_order() {
     assert_eq!(found, (2_331, 48_660));
 }
 
-/// A larger bound is `SEEDLOOP_SMALL_SCOPE=3,1`. Each run keeps its interpreter until the process
-/// ends, so the programs are dealt out to processes, two at a time: `3,1 of 7/40`.
+/// Larger bounds are `SEEDLOOP_SMALL_SCOPE=3,1`, or several: `2,3+3,1`. Each run keeps its
+/// interpreter until the process ends, so the programs of a bound are dealt out to processes, two
+/// at a time: `3,1 of 7/40`.
 const SCOPE: &str = "SEEDLOOP_SMALL_SCOPE";
 const PROGRAMS_OF_A_PROCESS: usize = 500;
 
 #[test]
 fn every_program_of_a_larger_bound_in_every_order() {
     let Ok(text) = env::var(SCOPE) else { return };
-    let (bound, part) = match text.split_once(" of ") {
-        Some((bound, part)) => (bound, numbers(part, '/')),
-        None => (&*text, None),
-    };
-    let Some((main, other)) = numbers(bound, ',') else {
-        panic!("{SCOPE}={text} is no bound: write 3,1")
-    };
-    let bound = Bound { main, other };
-    if let Some((first, step)) = part {
+    if let Some((bound, part)) = text.split_once(" of ")
+        && let Some((first, step)) = numbers(part, '/')
+    {
+        let bound = Bound::of(bound);
         let (programs, schedules) = with_model(|model| search(model, bound, first, step));
         return println!("found: {programs},{schedules}");
     }
+    let found = text.split('+').map(|bound| search_in_processes(bound, Bound::of(bound)));
+    let (programs, schedules) = found.fold((0, 0), add);
+    println!("{programs} programs, {schedules} schedules in all");
+}
+
+impl Bound {
+    fn of(text: &str) -> Bound {
+        let Some((main, other)) = numbers(text, ',') else {
+            panic!("{SCOPE}={text} is no bound: write 3,1")
+        };
+        Bound { main, other }
+    }
+}
+
+fn add(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
+    (a.0 + b.0, a.1 + b.1)
+}
+
+/// Every program of a bound: how many programs and schedules that were.
+fn search_in_processes(text: &str, bound: Bound) -> (u64, u64) {
     let parts = bound.programs(0, 1).count().div_ceil(PROGRAMS_OF_A_PROCESS);
     let next = AtomicUsize::new(0);
     let search_parts = || {
         let mine = iter::repeat_with(|| next.fetch_add(1, Relaxed)).take_while(|&at| at < parts);
-        mine.map(|at| search_in_a_process(&text, at, parts)).collect::<Vec<_>>()
+        mine.map(|at| search_in_a_process(text, at, parts)).fold((0, 0), add)
     };
-    let found = thread::scope(|scope| {
+    let (programs, schedules) = thread::scope(|scope| {
         let threads = [0, 1].map(|_| scope.spawn(search_parts));
-        threads.map(|thread| thread.join().expect("every part is found to be right"))
+        let found = threads.map(|thread| thread.join().expect("every part is found to be right"));
+        found.into_iter().fold((0, 0), add)
     });
-    let sum = |(a, b), &(c, d): &(u64, u64)| (a + c, b + d);
-    let (programs, schedules) = found.iter().flatten().fold((0u64, 0u64), sum);
     println!("{programs} programs, {schedules} schedules: {bound:?}, in {parts} processes");
+    (programs, schedules)
 }
 
 /// Two numbers with that between them.
