@@ -18,8 +18,8 @@ impl Bench {
         let criterion = Criterion::default()
             .without_plots()
             .sample_size(20)
-            .warm_up_time(Duration::from_millis(200))
-            .measurement_time(Duration::from_secs(1))
+            .warm_up_time(Duration::from_millis(100))
+            .measurement_time(Duration::from_millis(500))
             .configure_from_args()
             .output_directory(folder);
         Bench { criterion, column }

@@ -40,7 +40,7 @@ pub const JOINS: Row = row("join", "spawn and join a task", REPEATS);
 pub const TIMERS: Row = row("timer", "timer: armed, fired, seen", REPEATS);
 pub const PINGS: Row = row("ping", "ping-pong over futures::channel", REPEATS);
 /// Runs of three tasks that yield five times each.
-pub const TINY: Row = row("tiny", "tiny run, one runtime for all", 200);
+pub const TINY: Row = row("tiny", "tiny run, one runtime for all", 1_000);
 pub const TINY_NEW: Row = row("tiny-new", "tiny run, a runtime for each", 200);
 
 /// All rows, in the order of the table.

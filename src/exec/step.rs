@@ -143,12 +143,12 @@ impl Shell {
         let (closure, is_to_run) = core.begin_call(call);
         drop(core);
         let closure = closure.filter(|_| is_to_run);
-        if let Some(closure) = closure {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(closure)) {
-                let text = panic_text(&*payload);
-                self.remember_panic("a callback", &text);
-                self.report(&ExceptionContext::new("Exception in callback").error(text));
-            }
+        if let Some(closure) = closure
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(closure))
+        {
+            let text = panic_text(&*payload);
+            self.remember_panic("a callback", &text);
+            self.report(&ExceptionContext::new("Exception in callback").error(text));
         }
         let garbage = self.core.borrow_mut().end_call();
         self.drop_safely("a callback's variable", garbage);
