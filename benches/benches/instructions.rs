@@ -7,7 +7,7 @@ use gungraun::{
 };
 use seedloop_benches::{
     ours::{self, Seedloop},
-    programs::{self, JOINS, TIMERS},
+    programs::{self, JOINS, POLLS, TIMERS},
 };
 
 /// Instructions of a whole program: so many operations of so many each.
@@ -17,8 +17,8 @@ fn at_most(operations: u64, each: u64) -> LibraryBenchmarkConfig {
     LibraryBenchmarkConfig::default().tool(callgrind).to_owned()
 }
 
-const TASKS: u64 = 100;
-const YIELDS: u64 = 200;
+const TASKS: u64 = POLLS[1].0;
+const YIELDS: u64 = POLLS[1].1;
 
 #[library_benchmark(config = at_most(TASKS * YIELDS, 1_000))]
 fn poll_fifo() {

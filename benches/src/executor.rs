@@ -31,10 +31,6 @@ impl Runtime for Executor {
         });
         yields.await;
     }
-
-    async fn sleep_1_ms() {
-        unimplemented!("it has no timers");
-    }
 }
 
 /// Runs in the thread's executor.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seedloop::{Check, Config, Runner, sleep, spawn, yield_now};
 
-use crate::programs::{self, Runtime, TINY};
+use crate::programs::{self, Clock, Runtime, TINY};
 
 pub struct Seedloop;
 
@@ -20,7 +20,9 @@ impl Runtime for Seedloop {
     async fn yield_now() {
         yield_now().await.expect("nobody cancels");
     }
+}
 
+impl Clock for Seedloop {
     async fn sleep_1_ms() {
         sleep(Duration::from_millis(1)).await.expect("nobody cancels");
     }

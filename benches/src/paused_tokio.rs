@@ -24,7 +24,9 @@ impl programs::Runtime for Tokio {
     async fn yield_now() {
         yield_now().await;
     }
+}
 
+impl programs::Clock for Tokio {
     async fn sleep_1_ms() {
         sleep(Duration::from_millis(1)).await;
     }

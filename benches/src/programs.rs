@@ -9,6 +9,10 @@ pub trait Runtime {
     -> impl Future<Output = ()> + 'static;
     /// Lets the others run once.
     fn yield_now() -> impl Future<Output = ()> + Send;
+}
+
+/// A runtime that has a clock.
+pub trait Clock {
     /// Waits for 1 ms of virtual time.
     fn sleep_1_ms() -> impl Future<Output = ()> + Send;
 }
@@ -73,7 +77,7 @@ pub async fn joins<R: Runtime>() {
 }
 
 /// One timer after another.
-pub async fn timers<R: Runtime>() {
+pub async fn timers<R: Clock>() {
     for _ in 0..TIMERS.operations {
         R::sleep_1_ms().await;
     }

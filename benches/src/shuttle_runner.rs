@@ -19,10 +19,6 @@ impl Runtime for Shuttle {
     async fn yield_now() {
         future::yield_now().await;
     }
-
-    async fn sleep_1_ms() {
-        unimplemented!("it has no timers");
-    }
 }
 
 /// So many runs of a program.

@@ -6,7 +6,7 @@ mod crowd;
 #[path = "../../src/measure.rs"]
 mod measure;
 #[path = "../../src/programs.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // It has no row of its own for reused runtimes.
 mod programs;
 
 use std::{env, path::Path, time::Duration};
@@ -28,7 +28,9 @@ impl programs::Runtime for Madsim {
     async fn yield_now() {
         task::yield_now().await;
     }
+}
 
+impl programs::Clock for Madsim {
     async fn sleep_1_ms() {
         time::sleep(Duration::from_millis(1)).await;
     }
