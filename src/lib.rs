@@ -68,6 +68,15 @@ mod time;
 pub mod trace;
 
 /// The types behind [`Outcome`] and [`gather`] that tell cases apart. Inferred, never named.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Error, Outcome, marker::IsResult};
+/// /// The compiler finds the marker `M`; here it is `IsResult`.
+/// fn is_outcome<T: Outcome<M>, M>(_: &T) {}
+/// is_outcome(&Ok::<u8, Error>(1));
+/// is_outcome::<Result<u8, Error>, IsResult>(&Ok(1));
+/// ```
 pub mod marker {
     pub use crate::{
         compose::{IsIter, IsTuple},
@@ -76,6 +85,16 @@ pub mod marker {
 }
 
 /// In which order a queue gives its items back; see [`QueueOf`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{QueueOf, order::Lifo};
+/// let stack: QueueOf<u8, Lifo> = QueueOf::new(0);
+/// stack.put_nowait(1)?;
+/// stack.put_nowait(2)?;
+/// assert_eq!(stack.get_nowait()?, 2);
+/// # Ok::<(), seedloop::Error>(())
+/// ```
 pub mod order {
     pub use crate::sync::{Fifo, Lifo, Order, Priority};
 }

@@ -42,6 +42,10 @@ pub(crate) struct TaskInfo {
     pub(crate) made: Made,
     /// The waker of its last poll, while it does not run.
     pub(crate) waker: Option<Arc<TaskWaker>>,
+    /// How often it was polled.
+    pub(crate) polls: u32,
+    /// The clones of its waker that others keep.
+    pub(crate) kept: Kept,
     /// Only wakers of this generation wake: rises by one each poll if wakers are fresh.
     pub(crate) waker_generation: u32,
     /// Its awaits in cancellation scopes, once there are any.
@@ -52,6 +56,32 @@ pub(crate) struct TaskInfo {
     pub(crate) offered: bool,
     /// No handle is left: forget it when it ends.
     pub(crate) detached: bool,
+}
+
+/// The clones of a task's waker, counted at the end of each poll that waits for what the loop
+/// cannot see.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Kept {
+    clones: u32,
+    /// The poll in which there came to be more of them: 1 is the task's first.
+    pub(crate) poll: u32,
+    /// When that was.
+    pub(crate) at_ns: u64,
+}
+
+impl Kept {
+    pub(crate) fn count(&mut self, clones: usize, poll: u32, now_ns: u64) {
+        let clones = u32::try_from(clones).unwrap_or(u32::MAX);
+        if clones > self.clones {
+            (self.poll, self.at_ns) = (poll, now_ns);
+        }
+        self.clones = clones;
+    }
+
+    /// The task has another waker.
+    pub(crate) fn recount(&mut self) {
+        self.clones = 0;
+    }
 }
 
 impl TaskInfo {

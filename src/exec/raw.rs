@@ -1,5 +1,19 @@
 //! The low-level API: what every primitive of the crate is built on, and what users' own
 //! primitives may use. Blind to values; ids are `Send`.
+//!
+//! # Examples
+//! A latch: who waits goes on once it is open.
+//! ```
+//! use std::rc::Rc;
+//! use seedloop::{Error, raw::RawFuture, run, spawn};
+//! run(async {
+//!     let latch = Rc::new(RawFuture::new("latch")?);
+//!     let waiter = spawn({ let latch = latch.clone(); async move { latch.wait().await } });
+//!     latch.resolve();
+//!     waiter.await
+//! })?;
+//! # Ok::<(), Error>(())
+//! ```
 
 use std::{
     future::Future,

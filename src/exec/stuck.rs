@@ -5,11 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
     core::Core,
     error::Error,
+    names::Kept,
     record::{Divergence, Thing},
     waker::TaskWaker,
 };
@@ -130,10 +132,16 @@ impl Core {
         let mut waits_for: Vec<String> =
             self.kernel.awaits(task).map(|future| self.describe(future)).collect();
         if waits_for.is_empty() {
+            let Kept { poll, at_ns, .. } = info.kept;
+            let at = Duration::from_nanos(at_ns);
+            let cloned = format!("last cloned in its poll {poll}, at {at:?}");
             waits_for.push(match info.waker.as_ref().map_or(0, TaskWaker::clones) {
-                0 => "a foreign future, and nobody has kept its waker".into(),
-                1 => "a foreign future, and whoever keeps its waker does not wake it".into(),
-                kept => format!("a foreign future, and of {kept} kept wakers none wakes it"),
+                0 if poll == 0 => "a foreign future, and nobody kept its waker".into(),
+                0 => format!("a foreign future, and nobody has kept its waker ({cloned})"),
+                1 => format!(
+                    "a foreign future, and whoever keeps its waker ({cloned}) does not wake it"
+                ),
+                kept => format!("a foreign future, and of {kept} wakers ({cloned}) none wakes it"),
             });
         }
         StuckTask { name: info.label(), spawned_at: info.spawned_at.to_string(), waits_for }

@@ -4,6 +4,18 @@
 //! cloned, compared and hashed. The shell around it owns closures and wakers and decides nothing.
 //! Its transitions are those of asyncio (`base_events.py`, `futures.py`, `tasks.py` of CPython
 //! 3.13), over ids.
+//!
+//! # Examples
+//! ```
+//! use seedloop::kernel::{End, Entry, Exit, Handle, Kernel, Turn};
+//! let mut kernel = Kernel::default();
+//! let task = kernel.spawn();
+//! assert_eq!(kernel.begin_iteration(), Turn::Ready);
+//! assert_eq!(kernel.take(0), Handle::Step(task));
+//! assert_eq!(kernel.begin_step(task), Entry::Poll);
+//! kernel.end_step(task, Exit::Ended(End::Finished));
+//! assert!(kernel.has_ended(task));
+//! ```
 
 mod calls;
 mod cancel;

@@ -1,5 +1,15 @@
 //! Who picks. A [`Scheduler`] answers every menu of a run with one integer; 0 is what CPython's
 //! asyncio would do. One algorithm per file. Pure: chance comes from a seed, time not at all.
+//!
+//! # Examples
+//! ```
+//! use seedloop::{Config, Error, Runner, gather, log, sched::RandomWalk};
+//! let random = Box::new(RandomWalk::new(7, 0));
+//! let mut runner = Runner::with_scheduler(Config::default().record(true), random);
+//! runner.run(async { gather((async { log("a") }, async { log("b") })).await })?;
+//! assert_eq!(runner.finish().trace.logs().count(), 2);
+//! # Ok::<(), Error>(())
+//! ```
 
 mod choices;
 mod fifo;

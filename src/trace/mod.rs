@@ -1,5 +1,14 @@
 //! What happened, as data: one stream of events, its running digest, its text, and the token that
 //! replays it. Pure: no futures, no clocks; nothing here decides.
+//!
+//! # Examples
+//! ```
+//! use seedloop::trace::{Event, Kind};
+//! let trace = seedloop::trace_of(async { seedloop::log("here") });
+//! let logged: Vec<&Event> =
+//!     trace.events().iter().filter(|event| event.kind == Kind::Log).collect();
+//! assert_eq!((&*logged[0].actor, logged[0].object.as_deref()), ("main", Some("here")));
+//! ```
 
 use std::{ops::Range, time::Duration};
 

@@ -9,7 +9,7 @@ use std::{panic::Location, ptr, sync::Arc};
 use super::{
     Machine,
     config::Config,
-    names::{CallInfo, Context, FutureInfo, Made, ObjectInfo, Table, TaskInfo},
+    names::{CallInfo, Context, FutureInfo, Kept, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
     scopes::Scopes,
     shell::Closure,
@@ -234,6 +234,8 @@ impl Core {
             made: Made::default(),
             body: None,
             waker: None,
+            polls: 0,
+            kept: Kept::default(),
             waker_generation: 0,
             scoping: None,
             outlet: None,

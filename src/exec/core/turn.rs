@@ -55,6 +55,7 @@ impl Core {
             self.note(Kind::Late, Thing::None, 0);
             return Start::Late;
         };
+        info.polls = info.polls.wrapping_add(1);
         let (key, made, body) = (info.path.key(), info.made, info.body.take());
         let started = match entry {
             Entry::Drop(message) => Start::Drop(body, message),
@@ -80,6 +81,7 @@ impl Core {
         inbox: &RefCell<Arc<Inbox<Mail>>>,
     ) -> Arc<TaskWaker> {
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        info.kept.recount();
         let fresh = self.settings.fresh_wakers;
         info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
         let wake = Wake { task, generation: info.waker_generation };
@@ -96,12 +98,16 @@ impl Core {
         waker: Arc<TaskWaker>,
     ) -> bool {
         self.kernel.end_step(task, Exit::Pending);
-        if self.kernel.is_parked_elsewhere(task) {
+        let elsewhere = self.kernel.is_parked_elsewhere(task);
+        if elsewhere {
             self.note(Kind::Foreign, Thing::None, 0);
         }
-        let made = self.actor.made;
+        let (made, now) = (self.actor.made, self.kernel.now());
         self.leave();
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
+        if elsewhere {
+            info.kept.count(waker.clones(), info.polls, now);
+        }
         (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
         self.cancellations_left > 0
     }
