@@ -101,7 +101,7 @@ pub mod order {
 
 #[cfg(feature = "proptest")]
 pub use check::schedules;
-pub use check::{Check, Failure, FailureKind, Report};
+pub use check::{Check, Failure, FailureKind, Level, Report};
 pub use compose::{
     AsCompleted, Awaitable, Gather, GatherEach, Gathering, GroupError, TaskGroup, Wait, Waited,
     as_completed, gather, shield, task_group, wait, wait_for,
@@ -117,7 +117,7 @@ pub use exec::{
 pub use run::{Loop, Runner, run, trace_of};
 pub use sync::{
     Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Items, LifoQueue, Lock, LockGuard,
-    PriorityQueue, Queue, QueueOf, Semaphore, SemaphoreGuard,
+    PriorityQueue, Queue, QueueOf, Semaphore, SemaphoreGuard, Tracked,
 };
 pub use task::{
     AsyncExit, AsyncGuard, CallbackId, Foreign, Future, Leaving, Outcome, Plain, Raise, State,

@@ -15,7 +15,7 @@ use crate::{
 const DISTINCT_MAX: usize = 1 << 16;
 
 /// Runs the program's main future once; gives the text of its error.
-type Main<'a> = &'a dyn Fn(&mut Runner) -> Option<String>;
+pub(super) type Main<'a> = &'a dyn Fn(&mut Runner) -> Option<String>;
 
 /// The program without its types.
 pub(super) fn main_of<P, F, M>(
@@ -33,19 +33,19 @@ where
 }
 
 /// Why a run failed.
-struct Failed {
-    kind: FailureKind,
-    text: String,
+pub(super) struct Failed {
+    pub(super) kind: FailureKind,
+    pub(super) text: String,
     /// What the exception handler was told.
-    reports: Vec<String>,
+    pub(super) reports: Vec<String>,
 }
 
 /// One run, and what became of it.
-struct One {
-    report: RunReport,
-    failed: Option<Failed>,
+pub(super) struct One {
+    pub(super) report: RunReport,
+    pub(super) failed: Option<Failed>,
     /// What the exception handler was told.
-    reports: Vec<String>,
+    pub(super) reports: Vec<String>,
 }
 
 impl Check {
@@ -58,6 +58,9 @@ impl Check {
         if self.schedules == 0 {
             let text = "schedules(0) would check nothing: give 1 or more";
             return Err(Box::new(Failure::usage(text.into())));
+        }
+        if self.exhaustive {
+            return self.search(main);
         }
         let (strategy, sampler): (_, Box<dyn Scheduler>) = match self.swarm {
             false => (RandomWalk::NAME, Box::new(RandomWalk::new(self.seed, 0))),
@@ -122,21 +125,21 @@ impl Check {
     }
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
-    fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
+    pub(super) fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
         if failed.kind == FailureKind::Panic {
             eprintln!("seedloop: the schedule that panicked runs again, to record its events");
         }
         let again = self.recorded(token, main).expect("a token that was just made");
         let failed = match &again.report.divergence {
             None => failed,
-            Some(_) => nondeterminism(&failed.text, &again.report),
+            Some(_) => diverged(&failed.text, &again.report),
         };
         self.failure(report, token, failed, again.report)
     }
 
     /// Runs a schedule a second time (the first, the second, the fourth and so on): a program that
     /// the schedule does not determine cannot be replayed.
-    fn check_determinism(
+    pub(super) fn check_determinism(
         &self,
         report: &Report,
         token: &Token,
@@ -146,7 +149,7 @@ impl Check {
         if again.divergence.is_none() {
             return Ok(());
         }
-        let failed = nondeterminism("it passed", &again);
+        let failed = diverged("it passed", &again);
         Err(self.failure(report, token, failed, again))
     }
 
@@ -157,7 +160,7 @@ impl Check {
         Ok(one(&mut runner, main, self.rules))
     }
 
-    fn failure(
+    pub(super) fn failure(
         &self,
         report: &Report,
         token: &Token,
@@ -183,7 +186,7 @@ impl Check {
 }
 
 /// Runs the program to its end, clean-up included.
-fn one(runner: &mut Runner, main: Main, rules: Rules) -> One {
+pub(super) fn one(runner: &mut Runner, main: Main, rules: Rules) -> One {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let heard = reports.clone();
     runner.set_exception_handler(move |context| heard.borrow_mut().push(context.to_string()));
@@ -229,12 +232,18 @@ fn judge(
     error.map(|error| (FailureKind::Error, format!("main failed: {error}")))
 }
 
-fn nondeterminism(before: &str, again: &RunReport) -> Failed {
-    let step = again.divergence.as_ref().map_or(0, |divergence| divergence.step);
-    let text = format!(
-        "the same schedule gave another run, from step {step} on\n  the first time: {before}\n  \
+fn diverged(before: &str, again: &RunReport) -> Failed {
+    let step = again.divergence.as_ref().map(|divergence| divergence.step);
+    let text = nondeterminism(before, step);
+    Failed { kind: FailureKind::Nondeterminism, text, reports: Vec::new() }
+}
+
+/// The same schedule gave two runs: what to say of it.
+pub(super) fn nondeterminism(before: &str, step: Option<u64>) -> String {
+    let from = step.map_or(String::new(), |step| format!(", from step {step} on"));
+    format!(
+        "the same schedule gave another run{from}\n  the first time: {before}\n  \
          usual suspects: `select!` without `biased`, the order of a hash map, real time, \
          state outside the closure"
-    );
-    Failed { kind: FailureKind::Nondeterminism, text, reports: Vec::new() }
+    )
 }

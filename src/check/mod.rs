@@ -7,13 +7,14 @@ mod failure;
 mod report;
 #[cfg(feature = "proptest")]
 mod schedules;
+mod search;
 
 use std::{panic::Location, time::Duration};
 
 use environment::Environment;
 use explore::main_of;
 pub use failure::{Failure, FailureKind};
-pub use report::Report;
+pub use report::{Level, Report};
 #[cfg(feature = "proptest")]
 pub use schedules::schedules;
 
@@ -57,12 +58,16 @@ pub struct Check {
     schedules: u64,
     config: Config,
     swarm: bool,
+    exhaustive: bool,
     command: Option<String>,
     rules: Rules,
 }
 
 /// How long one poll may take, in real time.
 const HANG: Duration = Duration::from_secs(60);
+
+/// How many runs an exhaustive check makes at most, if it is not told.
+const SEARCH_MAX: u64 = 1_000_000;
 
 /// What counts as a failure.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,7 +99,15 @@ impl Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
         let (command, rules) = (None, Rules::default());
-        Check { seed: 0, schedules: 1_000, config, swarm: false, command, rules }
+        Check {
+            seed: 0,
+            schedules: 1_000,
+            config,
+            swarm: false,
+            exhaustive: false,
+            command,
+            rules,
+        }
     }
 
     /// The seed of all schedules.
@@ -121,6 +134,54 @@ impl Check {
     /// ```
     pub fn schedules(mut self, schedules: u64) -> Check {
         self.schedules = schedules;
+        self
+    }
+
+    /// Runs every interleaving of the program's steps instead of a sample, up to a million of them
+    /// unless [`schedules`](Check::schedules) says otherwise after this. What a step is: from one
+    /// await that waits to the next, a callback, a timer that is due. Timers come at any place once
+    /// they are due, and what is chosen inside steps ([`choose`](crate::choose), cancellations) is
+    /// tried in full.
+    ///
+    /// With [`tracked`](Check::tracked) one order of each class is enough: orders that differ in
+    /// the order of independent steps alone lead to the same.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Level, gather, yield_now};
+    /// let report = Check::new().exhaustive().run(|| async { gather([yield_now(), yield_now()]).await });
+    /// assert_eq!(report.level, Level::Interleavings);
+    /// assert!(report.to_string().starts_with("exhausted: every interleaving of the steps"));
+    /// ```
+    pub fn exhaustive(mut self) -> Check {
+        (self.exhaustive, self.schedules) = (true, SEARCH_MAX);
+        self
+    }
+
+    /// All state that the program's tasks share is [`Tracked`](crate::Tracked), or in the crate's
+    /// own primitives (locks, queues, futures ...), or declared by
+    /// [`raw::Object::touch`](crate::raw::Object::touch). Then steps that share nothing are
+    /// independent, and [`exhaustive`](Check::exhaustive) runs one order of each class. If it is
+    /// not so, what it reports is wrong.
+    ///
+    /// # Examples
+    /// Three tasks that have nothing to do with each other have one class of orders:
+    /// ```
+    /// use seedloop::{Check, spawn, yield_now};
+    /// let check = || Check::new().exhaustive();
+    /// let program = || async {
+    ///     let tasks = [1, 2, 3].map(|_| spawn(yield_now()));
+    ///     for task in tasks {
+    ///         task.await?;
+    ///     }
+    ///     Ok::<(), seedloop::Error>(())
+    /// };
+    /// let (all, classes) = (check().run(program), check().tracked().run(program));
+    /// assert!(all.is_exhausted() && classes.is_exhausted());
+    /// assert!(classes.schedules < all.schedules);
+    /// ```
+    pub fn tracked(mut self) -> Check {
+        self.config = self.config.tracked(true);
         self
     }
 

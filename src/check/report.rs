@@ -2,7 +2,35 @@
 
 use std::fmt;
 
-use crate::{exec::RunReport, trace::Settings};
+use crate::{
+    exec::RunReport,
+    sched::{Certificate, Refusal},
+    trace::Settings,
+};
+
+/// What it means that a check has passed.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Check, Level};
+/// assert_eq!(Check::new().run(|| async {}).level, Level::Sampled);
+/// assert_eq!(Check::new().exhaustive().run(|| async {}).level, Level::Interleavings);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Level {
+    /// A sample of the orders is fine.
+    Sampled,
+    /// Every interleaving of the steps is fine. Nothing is assumed.
+    Interleavings,
+    /// Every behaviour is fine, if footprints are complete. That it is every one has been checked.
+    Behaviours(Certificate),
+    /// One order of each class that the search has found is fine; but its evidence is refused, even
+    /// with the least reduction. A defect of the search, or footprints that are wrong.
+    Uncertified(Refusal),
+    /// The search was stopped by the number of schedules. What it ran is fine.
+    Unfinished,
+}
 
 /// What was run, and found to be fine. Displays as one line that claims no more than that.
 ///
@@ -29,6 +57,10 @@ pub struct Report {
     pub cancelled: u64,
     /// In how many of them the clock ran ahead.
     pub slipped: u64,
+    /// What it means.
+    pub level: Level,
+    /// The runs of a search that were given up: nothing new could come of them.
+    pub abandoned: u64,
     /// One token was replayed.
     pub is_replay: bool,
     /// The first thing that the exception handler was told: an error that nobody retrieved.
@@ -46,9 +78,23 @@ impl Report {
             settings,
             cancelled: 0,
             slipped: 0,
+            level: Level::Sampled,
+            abandoned: 0,
             is_replay: false,
             reported: None,
         }
+    }
+
+    /// Has everything been run that there is? See [`Level`] for what that means.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::Check;
+    /// assert!(!Check::new().run(|| async {}).is_exhausted());
+    /// assert!(Check::new().exhaustive().run(|| async {}).is_exhausted());
+    /// ```
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self.level, Level::Interleavings | Level::Behaviours(_))
     }
 
     pub(super) fn count(&mut self, run: &RunReport, reports: &[String]) {
@@ -63,16 +109,45 @@ impl Report {
     }
 }
 
+impl Report {
+    fn write_level(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { seed, schedules, distinct, abandoned, .. } = self;
+        match &self.level {
+            Level::Sampled => write!(
+                f,
+                "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
+            ),
+            Level::Interleavings => write!(
+                f,
+                "exhausted: every interleaving of the steps, {schedules} of them: none failed"
+            ),
+            Level::Behaviours(Certificate { reversals, alternatives, .. }) => write!(
+                f,
+                "exhausted: every behaviour, {schedules} classes of orders ({abandoned} runs given \
+                 up), footprints assumed complete, not audited; certificate OK ({reversals} \
+                 reversals, {alternatives} alternatives): none failed"
+            ),
+            Level::Uncertified(refusal) => write!(
+                f,
+                "CERTIFICATE REFUSED ({refusal}): {schedules} classes of orders, and there are \
+                 others; are all footprints complete? Of these none failed"
+            ),
+            Level::Unfinished => write!(
+                f,
+                "not exhausted: stopped after {schedules} schedules ({abandoned} runs given up); \
+                 of these none failed"
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_replay {
             return write!(f, "replayed one schedule: it did not fail");
         }
-        let Report { seed, schedules, distinct, settings, cancelled, slipped, .. } = self;
-        write!(
-            f,
-            "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
-        )?;
+        let Report { settings, cancelled, slipped, .. } = self;
+        self.write_level(f)?;
         write!(f, " (fresh wakers {}", if settings.fresh_wakers { "on" } else { "off" })?;
         match (settings.cancellations, cancelled) {
             (0, _) => {}

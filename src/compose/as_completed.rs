@@ -16,7 +16,8 @@ use super::{
     awaitable::{Callbacks, Child, distinct, sealed},
 };
 use crate::{
-    exec::{Error, Handle},
+    exec::{Error, Handle, raw::Object},
+    sched::Access,
     sync::Queue,
     time::call_later,
 };
@@ -50,6 +51,7 @@ pub fn as_completed<A: Awaitable>(tasks: impl IntoIterator<Item = A>) -> AsCompl
         done: Queue::new(0),
         todo: RefCell::new(Todo { indices: (0..tasks.len()).collect(), callbacks: None }),
         timer: RefCell::new(None),
+        object: Object::new("as_completed"),
     });
     let mut callbacks = Callbacks::new();
     for (index, task) in tasks.iter().enumerate() {
@@ -96,6 +98,7 @@ struct Shared<E> {
     done: Queue<Option<usize>>,
     todo: RefCell<Todo<E>>,
     timer: RefCell<Option<Handle>>,
+    object: Object,
 }
 
 struct Todo<E> {
@@ -106,6 +109,7 @@ struct Todo<E> {
 
 impl<E> Shared<E> {
     fn child_done(&self, index: usize) {
+        self.object.touch(Access::Write);
         let all = {
             let mut todo = self.todo.borrow_mut();
             let before = todo.indices.len();
@@ -122,6 +126,7 @@ impl<E> Shared<E> {
     }
 
     fn time_is_up(&self) {
+        self.object.touch(Access::Write);
         let (indices, callbacks) = {
             let mut todo = self.todo.borrow_mut();
             (std::mem::take(&mut todo.indices), todo.callbacks.take())

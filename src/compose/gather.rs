@@ -4,8 +4,13 @@ use std::{cell::Cell, future::IntoFuture, rc::Rc};
 
 use super::awaitable::Child;
 use crate::{
-    exec::{Error, Shell, raw::RawFuture, running},
+    exec::{
+        Error, Shell,
+        raw::{Object, RawFuture},
+        running,
+    },
     kernel::{OnCancel, State, TaskId},
+    sched::Access,
     task::{ErrorType, Future, Outcome, Slot, ensure},
 };
 
@@ -211,6 +216,7 @@ struct Collecting<T, E> {
     left: Cell<usize>,
     return_exceptions: bool,
     finish: Cell<Option<Finish<T, E>>>,
+    object: Object,
 }
 
 fn start<T: 'static, E: From<Error> + 'static>(
@@ -234,6 +240,7 @@ fn start<T: 'static, E: From<Error> + 'static>(
         left: Cell::new(distinct.len()),
         return_exceptions,
         finish: Cell::new(Some(finish)),
+        object: Object::new("gather"),
     });
     if distinct.is_empty() {
         collecting.finish();
@@ -250,6 +257,7 @@ fn start<T: 'static, E: From<Error> + 'static>(
 
 impl<T, E: From<Error>> Collecting<T, E> {
     fn child_done(&self, child: &dyn Child<E>) {
+        self.object.touch(Access::Write);
         self.left.set(self.left.get() - 1);
         if self.outer.raw.is_done() {
             return child.mark_retrieved();
@@ -283,9 +291,11 @@ pub(crate) fn gather_tasks(shell: &Rc<Shell>, tasks: &[TaskId]) -> Result<Rc<Raw
     let futures = tasks.iter().filter_map(|&task| shell.core.borrow().kernel.future_of(task));
     let all = RawFuture::with_cancel("gather", OnCancel::Children(futures.collect()))?;
     let (all, left) = (Rc::new(all), Rc::new(Cell::new(tasks.len())));
+    let object = Object::new("gather");
     for &task in tasks {
         let (all, left) = (all.clone(), left.clone());
         RawFuture::on_task_done(shell, task, move || {
+            object.touch(Access::Write);
             left.set(left.get() - 1);
             if left.get() == 0 {
                 all.resolve();

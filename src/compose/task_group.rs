@@ -13,9 +13,10 @@ use super::awaitable::Child;
 use crate::{
     exec::{
         Cancelled, Error, ExceptionContext, TaskRef, call_exception_handler, current_task,
-        raw::RawFuture,
+        raw::{Object, RawFuture},
     },
     kernel::State,
+    sched::Access,
     task::{Outcome, Raise, ScopePlace, Task, known_scope, scope, spawn_at},
 };
 
@@ -116,6 +117,7 @@ struct Inner<E> {
     errors: RefCell<Vec<E>>,
     /// What the exit waits for.
     completed: RefCell<Option<Rc<RawFuture>>>,
+    object: Object,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
             children: RefCell::default(),
             errors: RefCell::default(),
             completed: RefCell::new(None),
+            object: Object::new("task group"),
         }))
     }
 
@@ -228,6 +231,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         F: Future<Output: Outcome<M, Error = E>> + 'static,
     {
         let inner = &self.0;
+        inner.object.touch(Access::Write);
         if inner.stage.get() == Stage::Created {
             return Err(Error::Misuse("the task group does not run yet: spawn inside its body"));
         }
@@ -249,6 +253,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
 
     fn child_done(&self, child: &dyn Child<E>) {
         let inner = &self.0;
+        inner.object.touch(Access::Write);
         inner.children.borrow_mut().retain(|other| other.raw().id() != child.raw().id());
         if inner.children.borrow().is_empty()
             && let Some(completed) = &*inner.completed.borrow()
@@ -279,6 +284,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
 
     /// Cancels the children, in order of creation.
     fn abort(&self) {
+        self.0.object.touch(Access::Write);
         self.0.aborting.set(true);
         let children = self.0.children.borrow().clone();
         for child in children.iter().filter(|child| !child.raw().is_done()) {
@@ -326,6 +332,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
             Ok(result) => result,
             Err(error) => Err(error.into()),
         };
+        self.0.object.touch(Access::Write);
         self.0.stage.set(Stage::Exiting);
         let mut cancelled = result.as_ref().err().and_then(Raise::cancellation);
         if result.is_err() && !self.0.aborting.get() {
@@ -350,7 +357,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
     /// Waits for the children. Gives a cancellation from outside that came meanwhile.
     async fn join(&self) -> Result<Option<Cancelled>, Error> {
         let mut cancelled = None;
-        while !self.0.children.borrow().is_empty() {
+        while !self.is_empty() {
             let completed = Rc::new(RawFuture::new("TaskGroup")?);
             self.0.completed.replace(Some(completed.clone()));
             match completed.wait().await {
@@ -365,6 +372,11 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
             self.0.completed.replace(None);
         }
         Ok(cancelled)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.object.touch(Access::Write);
+        self.0.children.borrow().is_empty()
     }
 
     /// Takes the group's own request back. Gives the requests that are left.
@@ -421,6 +433,7 @@ struct Inside<'a, E: From<Error> + Clone + 'static>(&'a TaskGroup<E>);
 
 impl<E: From<Error> + Clone + 'static> Drop for Inside<'_, E> {
     fn drop(&mut self) {
+        self.0.0.object.touch(Access::Write);
         self.0.0.stage.set(Stage::Exiting);
         if self.0.0.parent_cancelled.get()
             && let Some(parent) = self.0.0.parent.get()

@@ -13,8 +13,12 @@ use super::{
     awaitable::{Callbacks, Child, distinct},
 };
 use crate::{
-    exec::{Error, Handle, raw::RawFuture},
+    exec::{
+        Error, Handle,
+        raw::{Object, RawFuture},
+    },
     kernel::State,
+    sched::Access,
     time::call_later,
 };
 
@@ -147,6 +151,7 @@ impl<A: Awaitable> Wait<A> {
             left: Cell::new(self.tasks.len()),
             until: self.until,
             timer: RefCell::new(None),
+            object: Object::new("wait"),
         });
         if let Some(duration) = self.timeout {
             let waiter = waiting.clone();
@@ -174,10 +179,12 @@ struct Waiting {
     left: Cell<usize>,
     until: Until,
     timer: RefCell<Option<Handle>>,
+    object: Object,
 }
 
 impl Waiting {
     fn child_done<E>(&self, child: &dyn Child<E>) {
+        self.object.touch(Access::Write);
         self.left.set(self.left.get() - 1);
         let enough = self.left.get() == 0
             || match self.until {
@@ -195,6 +202,7 @@ impl Waiting {
     }
 
     fn disarm(&self) {
+        self.object.touch(Access::Write);
         let timer = self.timer.take();
         if let Some(timer) = timer {
             timer.cancel();

@@ -21,6 +21,7 @@ pub struct Config {
     pub(crate) record: bool,
     pub(crate) other_threads: bool,
     pub(crate) watchdog: Option<Duration>,
+    pub(crate) tracked: bool,
 }
 
 impl Config {
@@ -249,6 +250,43 @@ impl Config {
     /// ```
     pub fn other_threads(mut self, on: bool) -> Config {
         self.other_threads = on;
+        self
+    }
+
+    /// Each iteration runs one handle: a timer that is due is ready at once, and a stop takes
+    /// effect at once. It is how searches run, and no order that asyncio has for timers of no
+    /// length. Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Runner, gather, iteration, yield_now};
+    /// let iterations = |on| {
+    ///     let mut runner = Runner::new(Config::default().one_by_one(on));
+    ///     runner.run(async {
+    ///         gather((yield_now(), yield_now())).await?;
+    ///         Ok::<u64, Error>(iteration())
+    ///     })
+    /// };
+    /// assert!(iterations(true)? > iterations(false)?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn one_by_one(mut self, on: bool) -> Config {
+        self.settings.one_by_one = on;
+        self
+    }
+
+    /// All state that tasks share is [`Tracked`](crate::Tracked), or in the crate's own
+    /// primitives, or declared by [`raw::Object::touch`](crate::raw::Object::touch). Without it a
+    /// step that polls or calls the program's code depends on every other. Matters only to
+    /// schedulers that watch footprints. Default: off.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = seedloop::Config::default().tracked(true);
+    /// # let _ = config;
+    /// ```
+    pub fn tracked(mut self, on: bool) -> Config {
+        self.tracked = on;
         self
     }
 

@@ -43,7 +43,12 @@ pub fn is_running() -> bool {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn iteration() -> u64 {
-    try_with(|shell| shell.core.borrow().kernel.iteration()).unwrap_or(0)
+    let iteration = try_with(|shell| {
+        let mut core = shell.core.borrow_mut();
+        core.touch_all();
+        core.kernel.iteration()
+    });
+    iteration.unwrap_or(0)
 }
 
 /// As `asyncio.current_task()`: the task that runs; none in callbacks and outside a run.
@@ -80,7 +85,10 @@ pub fn current_task() -> Option<TaskRef> {
 /// ```
 pub fn all_tasks() -> Vec<TaskRef> {
     let tasks = try_with(|shell| {
-        let live = shell.core.borrow().kernel.live_tasks();
+        let mut core = shell.core.borrow_mut();
+        core.touch_all();
+        let live = core.live_tasks();
+        drop(core);
         live.into_iter().map(|task| TaskRef::new(shell, task)).collect()
     });
     tasks.unwrap_or_default()
@@ -104,6 +112,7 @@ pub fn busy(duration: Duration) {
     let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     try_with(|shell| {
         let mut core = shell.core.borrow_mut();
+        core.touch_all();
         core.kernel.busy(ns);
         if ns > 0 {
             core.recorder.instant_steps = 0;

@@ -9,7 +9,7 @@ use super::{
     scopes::ScopeId,
     shell::{Shell, try_with},
 };
-use crate::{kernel::TaskId, trace::Kind};
+use crate::{kernel::TaskId, sched::Access, trace::Kind};
 
 impl TaskRef {
     /// The deadline of a scope has passed.
@@ -39,6 +39,7 @@ impl Shell {
     fn expire(&self, task: TaskId, scope: ScopeId) {
         let inside: Vec<Scoped> = {
             let mut guard = self.core.borrow_mut();
+            guard.touch_requests(task, Access::Write);
             let Core { tasks, scopes, .. } = &mut *guard;
             let Some(info) = tasks.get_mut(task.index()) else { return };
             let Scoping { expired, scoped } = info.scoping();

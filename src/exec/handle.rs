@@ -5,6 +5,7 @@ use std::{cell::Cell, rc::Rc};
 use super::{record::Thing, shell::Shell};
 use crate::{
     kernel::{Action, CallId},
+    sched::Access,
     trace::Kind,
 };
 
@@ -71,6 +72,7 @@ impl Handle {
         }
         let garbage = {
             let mut core = self.shell.core.borrow_mut();
+            core.touch_call(self.call, Access::Write);
             let armed = core.kernel.deadline(self.call).is_some();
             let scheduled = core.kernel.is_scheduled(self.call);
             if scheduled {
@@ -87,6 +89,7 @@ impl Handle {
 
     /// As `Handle.cancelled()`.
     pub fn cancelled(&self) -> bool {
+        self.shell.core.borrow_mut().touch_call(self.call, Access::Read);
         self.cancelled.get()
     }
 

@@ -12,6 +12,7 @@ mod inbox;
 #[cfg(feature = "lockstep")]
 pub mod lockstep;
 mod names;
+mod object;
 mod primitives;
 mod probe;
 pub mod raw;
@@ -21,6 +22,7 @@ mod scopes;
 mod shell;
 mod slow;
 mod step;
+mod steps;
 mod stuck;
 mod threadsafe;
 mod wait;
@@ -42,6 +44,7 @@ pub use handle::Handle;
 #[cfg(feature = "lockstep")]
 use lockstep::Machine;
 pub(crate) use names::{Holder, Outlet};
+pub(crate) use object::Watched;
 pub use raw::TaskRef;
 pub use record::Divergence;
 pub(crate) use record::{Expect, Thing};

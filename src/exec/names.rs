@@ -173,6 +173,8 @@ impl ObjectInfo {
 pub(crate) struct Made {
     pub(crate) tasks: u32,
     pub(crate) objects: u32,
+    /// Of shared state, whose names stand in no trace.
+    pub(crate) shared: u32,
 }
 
 /// Values by slot.

@@ -18,7 +18,7 @@ impl Shell {
                 return None;
             }
             core.inject_nothing();
-            let live = core.kernel.live_tasks().into_iter();
+            let live = core.live_tasks().into_iter();
             live.filter(|&task| core.kernel.is_parked_elsewhere(task)).collect()
         };
         let lost = parked.into_iter().find(|&task| self.goes_on(task))?;

@@ -23,6 +23,7 @@ use std::{
     task::Poll,
 };
 
+pub use super::object::Object;
 use super::{
     error::{Cancelled, Error},
     names::{Holder, Outlet},
@@ -32,6 +33,7 @@ use super::{
 };
 use crate::{
     kernel::{CallId, FutureId, Message, OnCancel, State, TaskId},
+    sched::Access,
     trace::Kind,
 };
 
@@ -146,12 +148,12 @@ impl TaskRef {
 
     /// As `Task.cancelling()`: the requests so far, less those taken back.
     pub fn cancelling(self) -> u32 {
-        self.with(|shell| shell.core.borrow().kernel.cancelling(self.task)).unwrap_or(0)
+        self.with(|shell| shell.cancelling(self.task)).unwrap_or(0)
     }
 
     /// Has the task ended?
     pub fn is_done(self) -> bool {
-        self.with(|shell| shell.core.borrow().kernel.has_ended(self.task)).unwrap_or(true)
+        self.with(|shell| shell.has_ended(self.task)).unwrap_or(true)
     }
 }
 
@@ -177,6 +179,20 @@ impl Shell {
     }
 
     /// Spawns a task whose body says how it ended.
+    pub(crate) fn cancelling(&self, task: TaskId) -> u32 {
+        let mut core = self.core.borrow_mut();
+        core.touch_requests(task, Access::Read);
+        core.kernel.cancelling(task)
+    }
+
+    fn has_ended(&self, task: TaskId) -> bool {
+        let mut core = self.core.borrow_mut();
+        if let Some(future) = core.kernel.future_of(task) {
+            core.touch_future(future, Access::Read);
+        }
+        core.kernel.has_ended(task)
+    }
+
     pub(crate) fn spawn(
         &self,
         name: Option<Arc<str>>,
@@ -203,6 +219,7 @@ impl Shell {
     pub(crate) fn offer(&self, task: TaskId) {
         let newly = {
             let mut core = self.core.borrow_mut();
+            core.touch_requests(task, Access::Write);
             let info = core.tasks.get_mut(task.index());
             info.is_some_and(|info| !std::mem::replace(&mut info.offered, true))
         };
@@ -222,8 +239,10 @@ impl Shell {
     /// The error of a failed task, which counts as retrieved then.
     pub(crate) fn look_at_error(&self, task: TaskId) -> Option<String> {
         let outlet = {
-            let core = self.core.borrow();
-            let failed = core.kernel.future_of(task).map(|future| core.kernel.state(future));
+            let mut core = self.core.borrow_mut();
+            let future = core.kernel.future_of(task);
+            future.into_iter().for_each(|future| core.touch_future(future, Access::Read));
+            let failed = future.map(|future| core.kernel.state(future));
             let info = core.tasks.get(task.index()).filter(|_| failed == Some(State::Failed));
             info.and_then(|info| info.outlet.clone())
         };
@@ -233,8 +252,9 @@ impl Shell {
     /// No handle of the task is left.
     pub(crate) fn detach(&self, task: TaskId) {
         let garbage = {
+            let ended = self.has_ended(task);
             let mut core = self.core.borrow_mut();
-            if core.kernel.has_ended(task) {
+            if ended {
                 core.forget_task(task)
             } else {
                 if let Some(info) = core.tasks.get_mut(task.index()) {
@@ -324,7 +344,9 @@ impl RawFuture {
 
     /// Where it stands.
     pub fn state(&self) -> State {
-        self.shell.core.borrow().kernel.state(self.id)
+        let mut core = self.shell.core.borrow_mut();
+        core.touch_future(self.id, Access::Read);
+        core.kernel.state(self.id)
     }
 
     /// Is it done?
@@ -399,15 +421,21 @@ impl RawFuture {
 
     /// The cancellation that ended it, as `_make_cancelled_error`.
     pub(crate) fn take_cancelled(&self) -> Cancelled {
-        Cancelled::from_message(self.shell.core.borrow_mut().kernel.take_message(self.id))
+        let mut core = self.shell.core.borrow_mut();
+        core.touch_future(self.id, Access::Write);
+        Cancelled::from_message(core.kernel.take_message(self.id))
     }
 
     pub(crate) fn own_cancelled(&self) -> Cancelled {
-        Cancelled::from_message(self.shell.core.borrow().kernel.own_message(self.id))
+        let mut core = self.shell.core.borrow_mut();
+        core.touch_future(self.id, Access::Read);
+        Cancelled::from_message(core.kernel.own_message(self.id))
     }
 
     pub(crate) fn is_cancel_requested(&self) -> bool {
-        self.shell.core.borrow().kernel.is_cancel_requested(self.id)
+        let mut core = self.shell.core.borrow_mut();
+        core.touch_future(self.id, Access::Read);
+        core.kernel.is_cancel_requested(self.id)
     }
 
     /// Runs `callback` when it is done, through the ready handles; if it is done, soon.
@@ -472,6 +500,7 @@ impl Drop for RawFuture {
         }
         let garbage = {
             let mut core = self.shell.core.borrow_mut();
+            core.name_touched();
             let calls = core.kernel.future_release(self.id);
             let infos: Vec<_> = calls.iter().map(|call| core.calls.take(call.index())).collect();
             (infos, core.futures.take(self.id.index()))

@@ -21,13 +21,14 @@ use super::{
     report::{ExceptionContext, Panic, RunReport, TaskPanic},
     slow::SlowWatch,
     step::panic_text,
+    steps::Shared,
     stuck::Stuck,
     threadsafe::Mail,
     watchdog::Watchdog,
 };
 use crate::{
     kernel::{Action, End, Handle, TaskId, Turn},
-    sched::Scheduler,
+    sched::{Access, Scheduler},
     trace::{Kind, Plan},
 };
 
@@ -131,8 +132,11 @@ impl Shell {
     pub(crate) fn run_forever(&self) -> Result<(), Stuck> {
         loop {
             self.begin_iteration()?;
-            while self.turn()? {}
+            while self.turn()? && !self.core.borrow().settings.one_by_one {}
             let mut core = self.core.borrow_mut();
+            if core.is_abandoned() {
+                return Err(Stuck::Abandoned);
+            }
             if core.kernel.is_stopping() {
                 core.kernel.set_stopping(false);
                 return Ok(());
@@ -146,6 +150,7 @@ impl Shell {
         self.deliver(mail);
         let turn = {
             let mut core = self.core.borrow_mut();
+            core.before_iteration();
             let most = core.settings.limits.iterations;
             if core.kernel.iteration() >= most {
                 core.kernel.give_up();
@@ -156,7 +161,10 @@ impl Shell {
         match turn {
             Turn::Ready => Ok(()),
             Turn::Advanced => {
-                self.core.borrow_mut().note_clock(Kind::Advance);
+                let mut core = self.core.borrow_mut();
+                core.note_clock(Kind::Advance);
+                core.advance_step();
+                drop(core);
                 let doomable = self.core.borrow().doomable();
                 doomable.into_iter().for_each(|task| self.choose_doom(task));
                 Ok(())
@@ -167,6 +175,7 @@ impl Shell {
                 Ok(())
             }
             Turn::Idle => {
+                self.core.borrow_mut().end_steps();
                 let mut deadlock = self.core.borrow().deadlock();
                 deadlock.lost_wakeup = self.probe();
                 Err(Stuck::Deadlock(Arc::new(deadlock)))
@@ -280,18 +289,21 @@ impl Shell {
     /// `loop.stop()`: the loop ends after this iteration.
     pub(crate) fn stop(&self) {
         let mut core = self.core.borrow_mut();
+        core.touch_all();
         core.kernel.set_stopping(true);
         core.note(Kind::Stop, Thing::None, 0);
     }
 
     pub(crate) fn interrupt(&self) {
         self.interrupted.set(true);
+        self.core.borrow_mut().touch_all();
         self.interrupter.set(self.core.borrow().actor.task);
     }
 
     // --- the end
 
     pub(super) fn at_end(&self, invariant: Closure) {
+        self.core.borrow_mut().touch_shared(Shared::AtEnd, Access::Write);
         self.at_end.borrow_mut().push(invariant);
     }
 
@@ -303,8 +315,9 @@ impl Shell {
     /// Drops what is left, tasks in order of creation, and says what the run came to. What a
     /// destructor spawns or schedules is dropped too.
     pub(crate) fn finish(&self, plan: Option<Plan>) -> RunReport {
+        self.core.borrow_mut().end_steps();
         for _ in 0..DROP_ROUNDS {
-            let live = self.core.borrow().kernel.live_tasks();
+            let live = self.core.borrow().live_tasks();
             for task in live {
                 let body = {
                     let mut core = self.core.borrow_mut();

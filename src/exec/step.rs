@@ -16,10 +16,12 @@ use super::{
     record::Thing,
     report::{ExceptionContext, Panic},
     shell::{Body, Shell},
+    steps::Shared,
     waker::TaskWaker,
 };
 use crate::{
     kernel::{CallId, End, FutureId, Message, TaskId},
+    sched::Access,
     trace::Kind,
 };
 
@@ -164,6 +166,11 @@ impl Core {
         }
         let info = self.tasks.get(task.index());
         if info.is_none_or(|info| info.waker_generation != generation) {
+            if let Some(info) = self.tasks.get(task.index()) {
+                // Had the task not run since, it would have been woken.
+                let key = info.path.key();
+                self.touch(key, Access::Read);
+            }
             self.note(Kind::Stale, Thing::Task(task), 0);
         } else if self.kernel.wake(task) {
             self.note(Kind::Wake, Thing::Task(task), 0);
@@ -186,7 +193,11 @@ impl Core {
 
     pub(super) fn take_wakers(&mut self, future: FutureId) -> Vec<Waker> {
         let info = self.futures.get_mut(future.index());
-        info.and_then(|info| info.wakers.take()).map_or_else(Vec::new, |wakers| *wakers)
+        let wakers = info.and_then(|info| info.wakers.take());
+        if wakers.is_some() {
+            self.touch_shared(Shared::KeptWakers, Access::Write);
+        }
+        wakers.map_or_else(Vec::new, |wakers| *wakers)
     }
 
     /// An injected cancellation is picked.

@@ -27,6 +27,8 @@ pub(crate) enum Stuck {
     Livelock(u64, &'static str),
     StepCap(u64),
     Interrupted,
+    /// Nothing new can come of it.
+    Abandoned,
     Diverged(Arc<Divergence>),
 }
 
@@ -36,7 +38,7 @@ impl Stuck {
             Stuck::Deadlock(deadlock) => Error::Deadlock(deadlock),
             Stuck::Livelock(count, unit) => Error::Livelock(count, unit),
             Stuck::StepCap(steps) => Error::StepCap(steps),
-            Stuck::Interrupted => Error::Interrupted,
+            Stuck::Interrupted | Stuck::Abandoned => Error::Interrupted,
             Stuck::Diverged(divergence) => Error::Diverged(divergence),
         }
     }
@@ -110,7 +112,7 @@ impl fmt::Display for Deadlock {
 impl Core {
     /// Describes the live tasks, none of which can step.
     pub(crate) fn deadlock(&self) -> Deadlock {
-        let tasks = self.kernel.live_tasks();
+        let tasks = self.live_tasks();
         let edges: BTreeMap<TaskId, Vec<TaskId>> = tasks
             .iter()
             .map(|&task| {

@@ -76,6 +76,8 @@ impl LoopHandle {
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), Error> {
+        // From the loop's own thread it comes after what others have sent.
+        try_with(|shell| shell.core.borrow_mut().touch_all());
         self.0.post(Mail::Call(Box::new(callback))).map_err(|_dropped| Error::LoopClosed)
     }
 

@@ -1,7 +1,7 @@
 //! Callbacks and timers, by id. What a callback does lives in the shell, but for the one that
 //! resolves a future, which a sleep needs.
 
-use super::{FutureId, Handle, Kernel, State, slab::Key};
+use super::{FutureId, Handle, Kernel, State, Touched, slab::Key};
 
 /// Names a callback or timer.
 ///
@@ -77,6 +77,7 @@ impl Kernel {
     /// `loop.call_soon`.
     pub fn call_soon(&mut self, action: Action) -> CallId {
         let call = self.new_call(action, Place::Queued);
+        self.touch(Touched::Readied(Handle::Call(call)));
         self.ready.push(Handle::Call(call));
         call
     }
@@ -171,6 +172,7 @@ impl Kernel {
     /// A callback joins the ready handles: its timer is due, or its future is done.
     pub(super) fn queue_call(&mut self, call: CallId) {
         self.calls.get_mut(call.0).expect("a waiting callback exists").place = Place::Queued;
+        self.touch(Touched::Readied(Handle::Call(call)));
         self.ready.push(Handle::Call(call));
     }
 

@@ -4,7 +4,7 @@
 
 use std::vec::IntoIter;
 
-use super::{FutureId, Kernel, Message, OnCancel, State, TaskId};
+use super::{FutureId, Kernel, Message, OnCancel, State, TaskId, Touched};
 
 /// One level of the way down.
 enum Frame {
@@ -105,12 +105,16 @@ impl Kernel {
     ) -> Option<bool> {
         let entry = self.futures.get(future.0).filter(|entry| entry.state == State::Pending);
         match entry.map(|entry| entry.on_cancel.clone()) {
-            None => Some(false),
+            None => {
+                self.touch(Touched::Read(future));
+                Some(false)
+            }
             Some(OnCancel::Itself) => {
                 Some(self.settle(future, State::Cancelled, message.clone(), false))
             }
             Some(OnCancel::Task(task)) => self.reach_task(task, message, stack),
             Some(OnCancel::Children(children)) => {
+                self.touch(Touched::Wrote(future));
                 stack.push(Frame::Children { future, children: children.into_iter(), any: false });
                 None
             }
@@ -123,6 +127,7 @@ impl Kernel {
         message: &Message,
         stack: &mut Vec<Frame>,
     ) -> Option<bool> {
+        self.touch(Touched::Asked(task));
         let entry = self.tasks.get_mut(task.0).filter(|task| !task.ended && !task.telling);
         let Some(entry) = entry else { return Some(false) };
         entry.cancels += 1;
@@ -144,6 +149,10 @@ impl Kernel {
 
     fn end_tell(&mut self, task: TaskId, refused: bool, message: &Message) -> bool {
         let parked = refused && self.awaits_closing(task);
+        if refused && self.touched.is_some() {
+            let awaits: Vec<_> = self.awaits(task).collect();
+            awaits.into_iter().for_each(|future| self.touch_closing(future));
+        }
         let entry = self.tasks.get_mut(task.0).expect("a live task exists");
         entry.telling = false;
         if refused {

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Action, CallId, Kernel, Message, TaskId, calls::Place, slab::Key};
+use super::{Action, CallId, Kernel, Message, TaskId, Touched, calls::Place, slab::Key};
 
 /// Names a future.
 ///
@@ -274,6 +274,7 @@ impl Kernel {
     /// assert!(!kernel.remove_on_done(future, call)); // it runs
     /// ```
     pub fn on_done(&mut self, future: FutureId) -> CallId {
+        self.touch(Touched::Read(future));
         match self.futures.get(future.0) {
             Some(entry) if entry.state == State::Pending => {
                 let call = self.new_call(Action::Closure, Place::OnDone);
@@ -286,6 +287,7 @@ impl Kernel {
 
     /// `remove_done_callback`: says whether it was there. One that is already ready still runs.
     pub fn remove_on_done(&mut self, future: FutureId, call: CallId) -> bool {
+        self.touch(Touched::Read(future));
         let Some(entry) = self.futures.get_mut(future.0) else {
             return false;
         };
@@ -308,6 +310,7 @@ impl Kernel {
     /// Takes one wake-up of `task` back.
     #[inline]
     pub(super) fn remove_wake(&mut self, future: FutureId, task: TaskId) {
+        self.touch(Touched::Read(future));
         if let Some(entry) = self.futures.get_mut(future.0) {
             let wake = entry.callbacks.iter().position(|&c| c == Callback::Wake(task));
             if let Some(at) = wake {
@@ -324,6 +327,7 @@ impl Kernel {
         message: Message,
         message_once: bool,
     ) -> bool {
+        self.touch(Touched::Wrote(future));
         let Some(entry) = self.futures.get_mut(future.0) else {
             return false;
         };

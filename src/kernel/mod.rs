@@ -25,6 +25,7 @@ mod futures;
 mod ready;
 mod slab;
 mod tasks;
+mod touched;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "lockstep")]
@@ -38,6 +39,7 @@ pub use futures::{FutureId, OnCancel, State};
 use ready::Ready;
 pub(crate) use slab::{Key, Slab};
 pub use tasks::{Answer, End, Entry, Exit, TaskId};
+pub use touched::Touched;
 #[cfg(feature = "lockstep")]
 pub use view::{CallPlace, CallView, FutureView, TaskView, View};
 
@@ -140,6 +142,8 @@ pub struct Kernel {
     stopping: bool,
     /// Observed futures that are done, and not yet fetched by the shell.
     observed: Vec<FutureId>,
+    /// What the operations have touched, if somebody wants to know.
+    touched: Option<Vec<Touched>>,
 }
 
 impl Kernel {
@@ -289,6 +293,7 @@ impl Kernel {
         self.futures.clear();
         self.calls.clear();
         self.observed.clear();
+        self.touched = None;
         (self.now, self.iteration, self.registrations, self.spawned) = (0, 0, 0, 0);
         self.stopping = false;
     }

@@ -3,7 +3,9 @@
 
 use smallvec::SmallVec;
 
-use super::{FutureId, Handle, Kernel, Message, OnCancel, State, futures::Callback, slab::Key};
+use super::{
+    FutureId, Handle, Kernel, Message, OnCancel, State, Touched, futures::Callback, slab::Key,
+};
 
 /// Names a task.
 ///
@@ -323,6 +325,7 @@ impl Kernel {
     /// assert_eq!((kernel.cancelling(task), kernel.must_cancel(task)), (1, false));
     /// ```
     pub fn count_cancel(&mut self, task: TaskId) {
+        self.touch(Touched::Asked(task));
         if let Some(entry) = self.tasks.get_mut(task.0) {
             entry.cancels += 1;
         }
@@ -365,10 +368,13 @@ impl Kernel {
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
         };
-        let parked = !entry.ended && !entry.queued;
+        let (live, parked) = (!entry.ended, !entry.ended && !entry.queued);
         if parked {
             entry.queued = true;
             self.ready.push(Handle::Step(task));
+        }
+        if live {
+            self.touch(Touched::Readied(Handle::Step(task)));
         }
         parked
     }
@@ -505,6 +511,9 @@ impl Kernel {
         since: &mut Option<u32>,
     ) -> Answer {
         let state = on.map_or(State::Pending, |future| self.state(future));
+        if let Some(future) = on {
+            self.touch(Touched::Read(future));
+        }
         let entry = self.tasks.get_mut(task.0).expect("a polling task exists");
         let step = entry.step;
         let Some(registered) = *since else {
@@ -515,11 +524,13 @@ impl Kernel {
             entry.awaits.push(Await { on, since: step });
             match on {
                 Some(future) => self.add_callback(future, Callback::Wake(task)),
-                None if !entry.queued => {
-                    entry.queued = true;
-                    self.ready.push(Handle::Step(task));
+                None => {
+                    if !entry.queued {
+                        entry.queued = true;
+                        self.ready.push(Handle::Step(task));
+                    }
+                    self.touch(Touched::Readied(Handle::Step(task)));
                 }
-                None => {}
             }
             return Answer::Pending;
         };
@@ -590,6 +601,7 @@ impl Kernel {
     /// assert_eq!(kernel.begin_step(task), Entry::Drop(None));
     /// ```
     pub fn abort(&mut self, task: TaskId) -> bool {
+        self.touch(Touched::Asked(task));
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return false;
         };
@@ -619,6 +631,7 @@ impl Kernel {
     /// assert_eq!(kernel.begin_step(task), Entry::Poll); // as if nothing had been asked
     /// ```
     pub fn uncancel(&mut self, task: TaskId) -> u32 {
+        self.touch(Touched::Asked(task));
         let Some(entry) = self.tasks.get_mut(task.0) else {
             return 0;
         };

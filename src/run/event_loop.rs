@@ -516,7 +516,7 @@ impl Loop {
     fn destroy(&mut self) -> RunReport {
         let entered = self.shell.enter_to_end();
         let open = self.stage == Stage::Open;
-        let pending = self.shell.core.borrow().kernel.live_tasks();
+        let pending = self.shell.core.borrow().live_tasks();
         for task in pending.into_iter().filter(|_| open) {
             let context = ExceptionContext::new("Task was destroyed but it is pending!");
             self.shell.report(&context.task(TaskRef::new(&self.shell, task)));

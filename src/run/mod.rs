@@ -336,7 +336,7 @@ impl Runner {
 
     fn clean_up(&mut self) -> Result<(), Error> {
         let shell = self.event_loop.shell.clone();
-        let left = shell.core.borrow().kernel.live_tasks();
+        let left = shell.core.borrow().live_tasks();
         if !left.is_empty() {
             let detached: Vec<_> =
                 left.iter().copied().filter(|&task| shell.retain(task)).collect();
@@ -354,7 +354,11 @@ impl Runner {
             detached.into_iter().for_each(|task| shell.detach(task));
             waited?;
         }
-        // asyncio shuts down its async generators and its executor, each in a task.
+        // asyncio shuts down its async generators and its executor, each in a task. A search has no
+        // use for steps that do nothing.
+        if shell.core.borrow().settings.one_by_one {
+            return Ok(());
+        }
         for what in ["shutdown_asyncgens", "shutdown_default_executor"] {
             let task = spawn_named(what, async {});
             self.event_loop.until_done(&task.slot.raw)?;
@@ -382,7 +386,7 @@ impl Runner {
     /// The tasks that are not done: their names, and where they were spawned.
     pub(crate) fn live_tasks(&self) -> Vec<String> {
         let core = self.event_loop.shell.core.borrow();
-        let live = core.kernel.live_tasks().into_iter();
+        let live = core.live_tasks().into_iter();
         live.filter_map(|task| core.tasks.get(task.index()))
             .map(|info| format!("{} (spawned at {})", info.label(), info.spawned_at))
             .collect()

@@ -13,16 +13,22 @@
 
 mod choices;
 mod fifo;
+mod footprint;
 mod random;
 mod replay;
+mod search;
+mod step;
 mod swarm;
 #[cfg(test)]
 mod tests;
 
 pub use choices::{Choices, Deviation};
 pub use fifo::Fifo;
+pub use footprint::{Access, Footprint};
 pub use random::RandomWalk;
 pub use replay::Replay;
+pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
+pub use step::{InStep, Step, StepId};
 pub use swarm::Swarm;
 
 use crate::{
@@ -117,11 +123,24 @@ pub struct Menu<'a> {
     kind: ChoiceKind,
     len: u32,
     kernel: &'a Kernel,
+    steps: &'a [StepId],
 }
 
 impl<'a> Menu<'a> {
     pub(crate) fn new(kind: ChoiceKind, len: u32, kernel: &'a Kernel) -> Self {
-        Menu { kind, len, kernel }
+        Menu { kind, len, kernel, steps: &[] }
+    }
+
+    /// Which of these steps runs next.
+    pub(crate) fn of_steps(steps: &'a [StepId], kernel: &'a Kernel) -> Self {
+        let len = u32::try_from(steps.len()).expect("few handles are ready");
+        Menu { kind: ChoiceKind::Order, len, kernel, steps }
+    }
+
+    /// The steps behind the options, if the choice is which runs next, and the scheduler
+    /// [watches](Scheduler::watches) them.
+    pub fn steps(&self) -> &'a [StepId] {
+        self.steps
     }
 
     /// What the choice is about.
@@ -169,6 +188,27 @@ impl<'a> Menu<'a> {
     }
 }
 
+/// In answer to the question which step runs next: nothing new can come of this run, which ends
+/// here and counts for nothing.
+pub const ABANDON: u32 = u32::MAX;
+
+/// What a scheduler wants to know of each step.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::{Fifo, Scheduler, Watch};
+/// assert_eq!(Fifo.watches(), Watch::Nothing);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Watch {
+    /// Nothing.
+    Nothing,
+    /// Its name, and what was chosen in it.
+    Steps,
+    /// Also what it touched.
+    Footprints,
+}
+
 /// Answers the menus of many runs.
 ///
 /// # Examples
@@ -194,8 +234,17 @@ impl<'a> Menu<'a> {
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Scheduler {
-    /// Picks an option: less than `menu.len()`.
+    /// Picks an option: less than `menu.len()`. Asked which step runs next, a scheduler that
+    /// [watches](Scheduler::watches) may give [`ABANDON`].
     fn choose(&mut self, menu: &Menu<'_>) -> u32;
+
+    /// What it wants to know of each step. If anything, it is also asked for an order of one.
+    fn watches(&self) -> Watch {
+        Watch::Nothing
+    }
+
+    /// A step has ended. Called only for a scheduler that watches.
+    fn stepped(&mut self, _step: Step) {}
 
     /// An event has happened. Called only while the run records its trace.
     ///
@@ -286,6 +335,11 @@ pub enum Guarantee {
     One,
     /// A sample of the schedules is fine.
     Sampled,
+    /// Every interleaving of the steps is fine, once the scheduler has no next run.
+    Interleavings,
+    /// Every behaviour is fine, once the scheduler has no next run and its evidence is accepted,
+    /// if footprints are complete.
+    Behaviours,
 }
 
 /// The scheduler that does what a token's plan says.

@@ -1,12 +1,9 @@
 //! `asyncio.Barrier`.
 
-use std::{
-    cell::{Ref, RefCell},
-    rc::Rc,
-};
+use std::{cell::Ref, rc::Rc};
 
 use super::{Condition, machine::barrier::Machine};
-use crate::exec::Error;
+use crate::exec::{Error, Watched};
 
 /// Lets a fixed number of tasks through together. As `asyncio.Barrier` (`locks.py`). Clones are
 /// handles of the same barrier.
@@ -28,7 +25,7 @@ pub struct Barrier(Rc<Inner>);
 
 struct Inner {
     condition: Condition,
-    machine: RefCell<Machine>,
+    machine: Watched<Machine>,
 }
 
 impl Barrier {
@@ -48,7 +45,7 @@ impl Barrier {
         if parties == 0 {
             return Err(Error::InvalidValue("a barrier needs at least one party"));
         }
-        let (condition, machine) = (Condition::new(), RefCell::new(Machine::new(parties)));
+        let (condition, machine) = (Condition::new(), Watched::new("barrier", Machine::new(parties)));
         Ok(Barrier(Rc::new(Inner { condition, machine })))
     }
 

@@ -1,13 +1,13 @@
 //! `asyncio.Condition`: a wait gives the lock up, and comes back only with it.
 
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 use super::{
     Lock, LockGuard,
     machine::condition::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::Error;
+use crate::exec::{Error, Watched};
 
 /// A condition that tasks wait for under a lock. As `asyncio.Condition` (`locks.py`). Wake-ups may
 /// be spurious: look at the condition again. Clones are handles of the same one.
@@ -39,7 +39,7 @@ pub struct Condition(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     lock: Lock,
-    machine: RefCell<Machine<Waiter>>,
+    machine: Watched<Machine<Waiter>>,
     bound: Bound,
 }
 

@@ -1,12 +1,12 @@
 //! `asyncio.Event`.
 
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 use super::{
     machine::event::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::Error;
+use crate::exec::{Error, Watched};
 
 /// A flag that tasks wait for. As `asyncio.Event` (`locks.py`). Clones are handles of the same
 /// event.
@@ -26,13 +26,13 @@ use crate::exec::Error;
 pub struct Event(Rc<Inner>);
 
 struct Inner {
-    machine: RefCell<Machine<Waiter>>,
+    machine: Watched<Machine<Waiter>>,
     bound: Bound,
 }
 
 impl Default for Inner {
     fn default() -> Self {
-        Inner { machine: RefCell::new(Machine::new(false)), bound: Bound::default() }
+        Inner { machine: Watched::new("event", Machine::new(false)), bound: Bound::default() }
     }
 }
 

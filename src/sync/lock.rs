@@ -1,12 +1,12 @@
 //! `asyncio.Lock`: FIFO, without barging.
 
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 use super::{
     machine::lock::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::{Error, Holder, TaskRef, current_task};
+use crate::exec::{Error, Holder, TaskRef, Watched, current_task};
 
 /// Mutual exclusion between tasks. As `asyncio.Lock` (`locks.py`): fair, not re-entrant, and any
 /// task may release it. Clones are handles of the same lock.
@@ -29,7 +29,7 @@ pub struct Lock(Rc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    machine: RefCell<Machine<Waiter>>,
+    machine: Watched<Machine<Waiter>>,
     holder: Holder,
     bound: Bound,
 }

@@ -9,6 +9,7 @@ mod lock;
 mod machine;
 mod queue;
 mod semaphore;
+mod tracked;
 mod turn;
 
 pub use barrier::Barrier;
@@ -18,3 +19,4 @@ pub use lock::{Lock, LockGuard};
 pub use machine::order::{Fifo, Lifo, Order, Priority};
 pub use queue::{Items, LifoQueue, PriorityQueue, Queue, QueueOf};
 pub use semaphore::{BoundedSemaphore, Semaphore, SemaphoreGuard};
+pub use tracked::Tracked;

@@ -1,7 +1,7 @@
 //! asyncio's queues: FIFO, LIFO, and by priority.
 
 use std::{
-    cell::{RefCell, RefMut},
+    cell::RefMut,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -17,7 +17,7 @@ use super::{
     },
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::Error;
+use crate::exec::{Error, Watched};
 
 /// As `asyncio.Queue` (`queues.py`): first in, first out. See [`QueueOf`].
 ///
@@ -78,7 +78,7 @@ pub type PriorityQueue<T> = QueueOf<T, Priority>;
 pub struct QueueOf<T, O: Order<T>>(Rc<Inner<T, O>>);
 
 struct Inner<T, O: Order<T>> {
-    machine: RefCell<Machine<T, O, Waiter>>,
+    machine: Watched<Machine<T, O, Waiter>>,
     bound: Bound,
     /// Of those that join: asyncio has an event for them.
     join_bound: Bound,
@@ -99,7 +99,7 @@ impl<T, O: Order<T>> Default for QueueOf<T, O> {
 impl<T, O: Order<T>> QueueOf<T, O> {
     /// A queue for at most so many items; 0 for any number.
     pub fn new(maxsize: usize) -> Self {
-        let machine = RefCell::new(Machine::new(maxsize));
+        let machine = Watched::new("queue", Machine::new(maxsize));
         QueueOf(Rc::new(Inner { machine, bound: Bound::default(), join_bound: Bound::default() }))
     }
 

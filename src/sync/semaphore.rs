@@ -1,12 +1,12 @@
 //! `asyncio.Semaphore` and `BoundedSemaphore`.
 
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 use super::{
     machine::semaphore::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::Error;
+use crate::exec::{Error, Watched};
 
 /// A number of permits. As `asyncio.Semaphore` (`locks.py`): fair. Clones are handles of the same
 /// semaphore.
@@ -28,14 +28,14 @@ use crate::exec::Error;
 pub struct Semaphore(Rc<Inner>);
 
 struct Inner {
-    machine: RefCell<Machine<Waiter>>,
+    machine: Watched<Machine<Waiter>>,
     bound: Bound,
 }
 
 impl Semaphore {
     /// A semaphore with so many permits.
     pub fn new(permits: usize) -> Semaphore {
-        let machine = RefCell::new(Machine::new(permits));
+        let machine = Watched::new("semaphore", Machine::new(permits));
         Semaphore(Rc::new(Inner { machine, bound: Bound::default() }))
     }
 

@@ -293,7 +293,7 @@ impl<T, E> Task<T, E> {
     /// ```
     pub fn cancelling(&self) -> u32 {
         let raw = &self.future.slot.raw;
-        raw.shell().core.borrow().kernel.cancelling(raw.task().expect("a task is a task"))
+        raw.shell().cancelling(raw.task().expect("a task is a task"))
     }
 
     /// Drops the task's future at its next step, without a word to it, as Rust's runtimes do.

@@ -10,6 +10,7 @@ use super::{Instant, now};
 use crate::{
     exec::{Error, Handle, NextTurn, Thing, Wait, running, try_with},
     kernel::{Action, CallId, FutureId, OnCancel, State},
+    sched::Access,
     trace::Kind,
 };
 
@@ -160,9 +161,12 @@ impl Armed {
             return Poll::Pending;
         };
         let cancelled = try_with(|shell| {
-            let kernel = &mut shell.core.borrow_mut().kernel;
-            let cancelled = kernel.state(self.future) == State::Cancelled;
-            cancelled.then(|| kernel.take_message(self.future))
+            let core = &mut *shell.core.borrow_mut();
+            let cancelled = core.kernel.state(self.future) == State::Cancelled;
+            if cancelled {
+                core.touch_future(self.future, Access::Write);
+            }
+            cancelled.then(|| core.kernel.take_message(self.future))
         });
         Poll::Ready(match cancelled.flatten() {
             Some(message) => Err(crate::exec::Cancelled::from_message(message).into()),
@@ -180,11 +184,13 @@ impl Drop for Armed {
                 return None;
             }
             let mut core = shell.core.borrow_mut();
+            core.touch_call(self.timer, Access::Write);
             let armed = core.kernel.deadline(self.timer).is_some();
             if armed {
                 core.note(Kind::Disarm, Thing::Call(self.timer), 0);
             }
             core.kernel.cancel_call(self.timer);
+            core.name_touched();
             core.kernel.future_release(self.future);
             let timer = if armed { core.calls.take(self.timer.index()) } else { None };
             Some((timer, core.futures.take(self.future.index())))

@@ -12,7 +12,8 @@ use std::{
 
 use super::{Instant, call_at, now};
 use crate::{
-    exec::{Error, Handle, TaskRef, call_soon, current_task},
+    exec::{Error, Handle, TaskRef, call_soon, current_task, raw::Object},
+    sched::Access,
     task::{Outcome, ScopePlace, known_scope},
 };
 
@@ -60,6 +61,7 @@ struct Inner {
     place: Rc<Cell<Option<ScopePlace>>>,
     /// The waker of the last poll: wakes whoever runs the body if that is another task by then.
     waker: RefCell<Option<Waker>>,
+    object: Object,
 }
 
 impl Timeout {
@@ -81,12 +83,14 @@ impl Timeout {
                 task: Cell::new(None),
                 place: Rc::default(),
                 waker: RefCell::new(None),
+                object: Object::new("timeout"),
             }),
         }
     }
 
     /// As `when()`: the deadline.
     pub fn when(&self) -> Option<Instant> {
+        self.inner.object.touch(Access::Read);
         self.inner.when.get()
     }
 
@@ -103,6 +107,7 @@ impl Timeout {
     /// }).unwrap();
     /// ```
     pub fn expired(&self) -> bool {
+        self.inner.object.touch(Access::Read);
         matches!(self.inner.stage.get(), Stage::Expiring | Stage::Expired)
     }
 
@@ -125,6 +130,7 @@ impl Timeout {
     /// assert!(matches!(late, Err(Error::TimedOut)));
     /// ```
     pub fn reschedule(&self, when: Option<Instant>) -> Result<(), Error> {
+        self.inner.object.touch(Access::Write);
         match self.inner.stage.get() {
             Stage::Entered => {}
             Stage::Created => {
@@ -208,6 +214,7 @@ impl Timeout {
     }
 
     fn fire(&self) {
+        self.inner.object.touch(Access::Write);
         if self.inner.stage.get() != Stage::Entered {
             return;
         }
@@ -234,6 +241,7 @@ impl Timeout {
         if task == me {
             return false;
         }
+        self.inner.object.touch(Access::Write);
         let expired = self.inner.stage.get() == Stage::Expiring;
         if expired {
             self.take_back(task, before);
@@ -266,6 +274,7 @@ impl Entered<'_> {
     /// Ends the timeout. Says whether it has expired, and nothing else has cancelled the body.
     fn exit(self) -> bool {
         let inner = &self.0.inner;
+        inner.object.touch(Access::Write);
         let (task, before) = inner.task.get().expect("an entered timeout has a task");
         let expired = inner.stage.get() == Stage::Expiring;
         if expired {
@@ -279,6 +288,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.disarm();
         let inner = &self.0.inner;
+        inner.object.touch(Access::Write);
         match inner.stage.get() {
             Stage::Entered => inner.stage.set(Stage::Exited),
             Stage::Expiring => {

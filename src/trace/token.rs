@@ -8,7 +8,8 @@
 //! kind     = "o" | "c" | "s" | "u"                               ;   order, took option 2 of 3
 //! settings = "x" *( letter [ number ] )                          ; only what is not the default:
 //!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
-//!            ; n no probe; i, m, z: the limits on iterations, steps, steps per instant
+//!            ; n no probe, o one handle an iteration;
+//!            ; i, m, z: the limits on iterations, steps, steps per instant
 //! checks   = steps "." *hexdigit                                 ; 4 bits of the digest each
 //!            ; 1, 2, 4 ... steps, so that there are at most 63
 //! digest   = 8 hexdigit                                          ; the first 32 bits at the end
@@ -110,6 +111,10 @@ pub struct Settings {
     pub debug: bool,
     /// In a deadlock nobody is polled once more.
     pub no_probe: bool,
+    /// Each iteration runs one handle: a timer that is due is ready at once, and a stop takes
+    /// effect at once. What is ready then depends on what has happened, and not on how much of
+    /// anything else has: so do searches run.
+    pub one_by_one: bool,
     /// What a run may not exceed.
     pub limits: Limits,
 }
@@ -229,6 +234,7 @@ impl fmt::Display for Settings {
             ('w', self.fresh_wakers),
             ('d', self.debug),
             ('n', self.no_probe),
+            ('o', self.one_by_one),
         ];
         for (letter, on) in flags {
             if on {
@@ -379,6 +385,7 @@ impl FromStr for Settings {
                 ('w', "") => settings.fresh_wakers = true,
                 ('d', "") => settings.debug = true,
                 ('n', "") => settings.no_probe = true,
+                ('o', "") => settings.one_by_one = true,
                 _ => return wrong(format!("there is no setting {letter}{value}")),
             }
         }

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod search;
 mod asyncio_traps;
 mod cancel;
 mod edges;

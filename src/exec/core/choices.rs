@@ -2,8 +2,9 @@
 
 use super::Core;
 use crate::{
+    exec::steps::Shared,
     kernel::TaskId,
-    sched::{ChoiceKind, Menu},
+    sched::{Access, ChoiceKind, Menu},
     trace::{Kind, Pick},
 };
 
@@ -15,6 +16,9 @@ impl Core {
             return 0;
         }
         let value = self.scheduler.choose(&Menu::new(kind, len, &self.kernel));
+        if let Some(log) = &mut self.steps {
+            log.chose(kind, len, value);
+        }
         let index = self.choices;
         self.choices += 1;
         if value != 0 || self.expect.is_some() {
@@ -23,7 +27,7 @@ impl Core {
         value
     }
 
-    fn chosen(&mut self, pick: Pick) {
+    pub(in crate::exec) fn chosen(&mut self, pick: Pick) {
         let Pick { value, menu, .. } = pick;
         assert!(value < menu, "the scheduler picked {value} from a menu of {menu}");
         if let Some(expect) = &mut self.expect {
@@ -36,16 +40,23 @@ impl Core {
 
     /// May a cancellation be injected into this task now? Gives 0 no, 1 cancel, 2 abort.
     pub(crate) fn choose_doom(&mut self, task: TaskId) -> u32 {
-        if self.cancellations_left == 0 || self.kernel.has_ended(task) {
+        if self.settings.cancellations == 0 || self.kernel.has_ended(task) {
             return 0;
         }
         let offered = self.tasks.get(task.index()).is_some_and(|info| info.offered);
         if !offered {
             return 0;
         }
+        self.touch_shared(Shared::Budget, Access::Read);
+        if self.cancellations_left == 0 {
+            return 0;
+        }
         let doom = self.choose(ChoiceKind::Cancel, 3);
         self.cancellations_left -= u32::from(doom != 0);
         self.cancellations += u32::from(doom != 0);
+        if doom != 0 {
+            self.touch_shared(Shared::Budget, Access::Write);
+        }
         doom
     }
 
@@ -56,7 +67,17 @@ impl Core {
 
     /// The tasks that a clock step may doom.
     pub(crate) fn doomable(&self) -> Vec<TaskId> {
-        if self.cancellations_left == 0 { Vec::new() } else { self.kernel.live_tasks() }
+        if self.cancellations_left == 0 { Vec::new() } else { self.live_tasks() }
+    }
+
+    /// Between two steps of a search: the first ends, with the clock's slip if there is one.
+    pub(super) fn between_steps(&mut self) {
+        if self.slips_left > 0 {
+            // Whether there is one to ask for depends on every timer.
+            self.touch_all();
+            self.ask_slip();
+        }
+        self.end_watched_step();
     }
 
     /// May the clock advance although something is ready?

@@ -13,6 +13,7 @@ use super::{
     record::{Expect, Recorder, Thing},
     scopes::Scopes,
     shell::Closure,
+    steps::StepLog,
     waker::TaskWaker,
 };
 use crate::{
@@ -34,7 +35,14 @@ pub(crate) struct Actor {
     path: Path,
     parent: Parent,
     label: Option<Arc<str>>,
-    made: Made,
+    pub(super) made: Made,
+}
+
+impl Actor {
+    /// Stands for its path.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
 }
 
 /// `c0`: no callback has that number, and it is not main's, which is the root.
@@ -64,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) scheduler: Box<dyn Scheduler>,
     pub(crate) recorder: Recorder,
     pub(crate) expect: Option<Expect>,
+    /// The steps, if the scheduler watches.
+    pub(super) steps: Option<Box<StepLog>>,
     pub(crate) settings: Settings,
     /// The choices asked so far: menus of two or more.
     pub(crate) choices: u64,
@@ -79,7 +89,7 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(config: &Config, scheduler: Box<dyn Scheduler>) -> Core {
-        Core {
+        let mut core = Core {
             kernel: Machine::default(),
             tasks: Table::default(),
             futures: Table::default(),
@@ -92,6 +102,7 @@ impl Core {
             polling: ptr::null(),
             keeps_wakers: false,
             free_wakers: Vec::new(),
+            steps: StepLog::new(scheduler.watches(), config.tracked),
             scheduler,
             recorder: Recorder::new(config.record),
             expect: None,
@@ -102,6 +113,15 @@ impl Core {
             slips_left: config.settings.slips,
             cancellations: 0,
             slips: 0,
+        };
+        core.watch();
+        core
+    }
+
+    /// The kernel says what it touches, if a scheduler wants to know.
+    fn watch(&mut self) {
+        if self.steps.as_ref().is_some_and(|log| log.footprints()) {
+            self.kernel.watch(true);
         }
     }
 
@@ -121,6 +141,10 @@ impl Core {
         self.cancellations_left = self.settings.cancellations;
         self.slips_left = self.settings.slips;
         (self.cancellations, self.slips) = (0, 0);
+        if let Some(log) = &mut self.steps {
+            log.reset();
+        }
+        self.watch();
         left
     }
 
@@ -301,6 +325,9 @@ impl Core {
     /// Forgets an ended task that nobody holds. Gives what is left, for the caller to drop.
     #[must_use]
     pub(crate) fn forget_task(&mut self, task: TaskId) -> Option<TaskInfo> {
+        if self.steps.is_some() {
+            self.keep_name(task);
+        }
         if let Some(future) = self.kernel.future_of(task) {
             self.futures.take(future.index());
         }

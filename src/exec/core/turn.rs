@@ -15,7 +15,7 @@ use crate::{
         waker::{TaskWaker, Wake},
     },
     kernel::{Action, CallId, End, Entry, Exit, Handle, State, TaskId},
-    sched::ChoiceKind,
+    sched::{Access, ChoiceKind},
     trace::{Kind, Parent},
 };
 
@@ -26,10 +26,21 @@ impl Core {
         if self.kernel.iteration_over() {
             return None;
         }
+        if self.is_watched() {
+            return self.take_watched();
+        }
         self.choose_slip();
         let len = self.kernel.ready_len();
         let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
         Some(self.kernel.take(index as usize))
+    }
+
+    /// As [`take_next`](Core::take_next), for a scheduler that watches. `None` also if it gives up.
+    #[cold]
+    fn take_watched(&mut self) -> Option<Handle> {
+        self.between_steps();
+        let index = self.choose_step()?;
+        Some(self.kernel.take(index))
     }
 
     /// Starts the step of a task: it acts from here on.
@@ -44,6 +55,10 @@ impl Core {
             if !inner.is_empty() {
                 return Start::WakeFirst(inner);
             }
+        }
+        if self.steps.is_some() {
+            let told = self.kernel.must_cancel(task);
+            self.touch_requests(task, if told { Access::Write } else { Access::Read });
         }
         let entry = self.kernel.begin_step(task);
         self.recorder.begin_step();

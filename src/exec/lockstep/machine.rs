@@ -6,7 +6,7 @@ use std::ops::Deref;
 use super::{super::Shell, Answer, Log, Op, Step, is_taken, show};
 use crate::kernel::{
     Action, Answer as AwaitAnswer, CallId, Entry, Exit, FutureId, Handle, Kernel, Message,
-    OnCancel, State, TaskId, Turn,
+    OnCancel, State, TaskId, Touched, Turn,
 };
 
 /// A whole state is kept after so many operations, or as many as the last one had entries.
@@ -47,6 +47,16 @@ impl Machine {
     pub(crate) fn start(&mut self, run: Option<u64>) {
         self.log = is_taken(run).then(Log::default);
         self.next_view = VIEW_INTERVAL;
+    }
+
+    /// As [`Kernel::watch`]: no operation of the machine, so not in the log.
+    pub(crate) fn watch(&mut self, on: bool) {
+        self.kernel.watch(on);
+    }
+
+    /// As [`Kernel::take_touched`].
+    pub(crate) fn take_touched(&mut self) -> Vec<Touched> {
+        self.kernel.take_touched()
     }
 
     /// The run is over: what follows, when the last handles are dropped, is not in the log.

@@ -1,0 +1,290 @@
+//! The steps of a run as a search sees them: each handle that runs, each move of the clock, with
+//! its footprint. Kept only for a scheduler that watches.
+
+use super::core::Core;
+use crate::{
+    kernel::{CallId, FutureId, Handle, TaskId, Touched},
+    sched::{ABANDON, Access, ChoiceKind, Footprint, InStep, Menu, Step, StepId, Watch},
+    trace::{Pick, mix},
+};
+
+/// What stands for the requests to cancel a task, beside what stands for the task.
+const REQUESTS: u64 = 1;
+/// What all steps share that nobody has named.
+const BUDGET: u64 = 2;
+const KEPT_WAKERS: u64 = 3;
+const AT_END: u64 = 4;
+const END: u64 = 5;
+
+/// What the loop itself shares between steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shared {
+    /// How many cancellations may still be injected.
+    Budget,
+    /// The order in which futures between a task and its awaits (`FuturesUnordered`) are woken.
+    KeptWakers,
+    /// The invariants at rest.
+    AtEnd,
+}
+
+/// The step that runs, and what it has touched so far.
+pub(crate) struct StepLog {
+    running: Option<StepId>,
+    touched: Vec<(u64, Access)>,
+    all: bool,
+    choices: Vec<InStep>,
+    /// The moves of the clock so far.
+    advances: u32,
+    /// Tasks that were forgotten while their last handle was ready: a no-op.
+    gone: Vec<(TaskId, StepId)>,
+    footprints: bool,
+    tracked: bool,
+    /// The run is over, or given up: what follows is no step.
+    ended: bool,
+    pub(crate) abandoned: bool,
+}
+
+impl StepLog {
+    pub(crate) fn new(watch: Watch, tracked: bool) -> Option<Box<StepLog>> {
+        let log = StepLog {
+            running: None,
+            touched: Vec::new(),
+            all: false,
+            choices: Vec::new(),
+            advances: 0,
+            gone: Vec::new(),
+            footprints: watch == Watch::Footprints,
+            tracked,
+            ended: false,
+            abandoned: false,
+        };
+        (watch != Watch::Nothing).then(|| Box::new(log))
+    }
+
+    pub(crate) fn reset(&mut self) {
+        (self.running, self.all, self.advances) = (None, false, 0);
+        self.touched.clear();
+        self.choices.clear();
+        self.gone.clear();
+        (self.ended, self.abandoned) = (false, false);
+    }
+
+    pub(crate) fn footprints(&self) -> bool {
+        self.footprints
+    }
+
+    /// A choice was made in the step that runs.
+    pub(crate) fn chose(&mut self, kind: ChoiceKind, menu: u32, value: u32) {
+        self.choices.push(InStep { kind, menu, value });
+    }
+
+    fn begin(&mut self, id: StepId, all: bool) {
+        self.running = Some(id);
+        self.all = all;
+        self.touched.push((id.owner, Access::Take));
+    }
+}
+
+impl Core {
+    /// Does a scheduler watch, and is the run not over?
+    #[inline(always)]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.steps.as_ref().is_some_and(|log| !log.ended)
+    }
+
+    /// The running step touches something that has a key.
+    #[inline(always)]
+    pub(crate) fn touch(&mut self, object: u64, access: Access) {
+        if let Some(log) = &mut self.steps {
+            log.touched.push((object, access));
+        }
+    }
+
+    pub(crate) fn touch_shared(&mut self, shared: Shared, access: Access) {
+        let object = match shared {
+            Shared::Budget => BUDGET,
+            Shared::KeptWakers => KEPT_WAKERS,
+            Shared::AtEnd => AT_END,
+        };
+        self.touch(object, access);
+    }
+
+    /// The running step depends on every other.
+    #[inline]
+    pub(crate) fn touch_all(&mut self) {
+        if let Some(log) = &mut self.steps {
+            log.all = true;
+        }
+    }
+
+    /// The running step touches the requests to cancel a task.
+    #[inline(always)]
+    pub(crate) fn touch_requests(&mut self, task: TaskId, access: Access) {
+        if self.steps.is_some()
+            && let Some(info) = self.tasks.get(task.index())
+        {
+            self.touch(mix(info.path.key(), REQUESTS), access);
+        }
+    }
+
+    /// The running step reads what a future has come to.
+    #[inline(always)]
+    pub(crate) fn touch_future(&mut self, future: FutureId, access: Access) {
+        if self.steps.is_some()
+            && let Some(info) = self.futures.get(future.index())
+        {
+            self.touch(info.object.key, access);
+        }
+    }
+
+    /// The running step touches a callback.
+    #[inline(always)]
+    pub(crate) fn touch_call(&mut self, call: CallId, access: Access) {
+        if self.steps.is_some()
+            && let Some(info) = self.calls.get(call.index())
+        {
+            self.touch(info.object.key, access);
+        }
+    }
+
+    /// Translates what the kernel's operations have touched, while its ids still have names.
+    pub(crate) fn name_touched(&mut self) {
+        if self.steps.is_none() {
+            return;
+        }
+        for touched in self.kernel.take_touched() {
+            match touched {
+                Touched::Read(future) => self.touch_future(future, Access::Read),
+                Touched::Wrote(future) => self.touch_future(future, Access::Write),
+                Touched::Asked(task) => self.touch_requests(task, Access::Write),
+                Touched::Readied(handle) => {
+                    if let Some(id) = self.step_id(handle) {
+                        self.touch(id.owner, Access::Ready);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How the step is named that a handle is about to make.
+    fn step_id(&self, handle: Handle) -> Option<StepId> {
+        match handle {
+            Handle::Step(task) => match self.tasks.get(task.index()) {
+                Some(info) => Some(StepId { owner: info.path.key(), ordinal: info.polls + 1 }),
+                None => {
+                    let gone = &self.steps.as_ref()?.gone;
+                    gone.iter().find(|(id, _)| *id == task).map(|&(_, step)| step)
+                }
+            },
+            Handle::Call(call) => {
+                let info = self.calls.get(call.index())?;
+                Some(StepId { owner: info.object.key, ordinal: 0 })
+            }
+        }
+    }
+
+    /// A task is about to be forgotten, perhaps with a handle that is still ready.
+    pub(super) fn keep_name(&mut self, task: TaskId) {
+        self.name_touched();
+        let id = self.step_id(Handle::Step(task));
+        if let (Some(log), Some(id)) = (&mut self.steps, id) {
+            log.gone.retain(|(gone, _)| gone.index() != task.index());
+            log.gone.push((task, id));
+        }
+    }
+
+    /// Which of the ready handles runs next. `None`: the run is given up.
+    pub(super) fn choose_step(&mut self) -> Option<usize> {
+        let len = self.kernel.ready_len();
+        let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
+        let named = handles.map(|handle| self.step_id(handle).expect("a ready handle has a name"));
+        let steps: Vec<StepId> = named.collect();
+        let value = self.scheduler.choose(&Menu::of_steps(&steps, &self.kernel));
+        if value == ABANDON {
+            let log = self.steps.as_mut().expect("a scheduler watches");
+            (log.ended, log.abandoned) = (true, true);
+            return None;
+        }
+        if len >= 2 {
+            let (index, kind) = (self.choices, ChoiceKind::Order.letter());
+            self.choices += 1;
+            self.chosen(Pick { index, kind, value, menu: len as u32 });
+        }
+        let id = steps[value as usize];
+        let log = self.steps.as_mut().expect("a scheduler watches");
+        // What the program's code touches beside the crate's own objects is not seen.
+        let all = !log.tracked;
+        log.begin(id, all);
+        Some(value as usize)
+    }
+
+    /// Before an iteration begins: if the clock is about to move, the running step is over.
+    pub(super) fn before_iteration(&mut self) {
+        if self.is_watched() && self.kernel.ready_len() == 0 && !self.kernel.is_stopping() {
+            let later = self.kernel.next_deadline().is_none_or(|at| at > self.kernel.now());
+            if later {
+                self.end_watched_step();
+            }
+        }
+    }
+
+    /// Has the scheduler given the run up?
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.steps.as_ref().is_some_and(|log| log.abandoned)
+    }
+
+    /// The clock has moved: a step of its own, on which all others depend.
+    pub(super) fn advance_step(&mut self) {
+        let Some(log) = &mut self.steps else { return };
+        log.advances += 1;
+        let id = StepId { owner: StepId::CLOCK, ordinal: log.advances };
+        self.scheduler.choose(&Menu::of_steps(&[id], &self.kernel));
+        log.begin(id, true);
+        self.name_touched();
+    }
+
+    /// The running step is over, with all that follows from it at once.
+    pub(super) fn end_watched_step(&mut self) {
+        self.name_touched();
+        let Some(log) = &mut self.steps else { return };
+        let touched = log.touched.drain(..);
+        let footprint = match log.footprints {
+            true => Footprint::new(touched, log.all),
+            false => Footprint::default(),
+        };
+        let choices = std::mem::take(&mut log.choices);
+        if let Some(id) = log.running.take() {
+            self.scheduler.stepped(Step { id, footprint, choices });
+        }
+    }
+
+    /// The run is over. What is still ready never runs; it could have, before the end.
+    pub(super) fn end_steps(&mut self) {
+        if !self.is_watched() {
+            return;
+        }
+        self.end_watched_step();
+        let len = self.kernel.ready_len();
+        let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
+        let mut left: Vec<StepId> = handles.filter_map(|handle| self.step_id(handle)).collect();
+        left.sort_unstable();
+        for id in left {
+            let touched = [(id.owner, Access::Take), (END, Access::Read)];
+            let footprint = Footprint::new(touched, false);
+            self.scheduler.stepped(Step { id, footprint, choices: Vec::new() });
+        }
+        if let Some(log) = &mut self.steps {
+            log.ended = true;
+        }
+    }
+
+    /// The live tasks in order of creation; in a search by their names, since who was created
+    /// first may depend on the order of steps that are independent.
+    pub(crate) fn live_tasks(&self) -> Vec<TaskId> {
+        let mut tasks = self.kernel.live_tasks();
+        if self.settings.one_by_one {
+            tasks.sort_by_key(|task| self.tasks.get(task.index()).map(|info| info.path.key()));
+        }
+        tasks
+    }
+}

@@ -1,0 +1,406 @@
+//! Is what a search has run really all there is? Checked by itself: nothing here knows how the
+//! search works, and of its code only the steps are used.
+//!
+//! Take the explored runs as sets of events, an event being a step together with all that happens
+//! before it. Let `e` and `x` race in a run `T`: they conflict, and nothing stands between them in
+//! happens-before. Let `D` be `T` without `e` and all that happens after it, and let `x`'s owner be
+//! ready in `D`. Then some explored run must contain `D` and, with nothing but events of `D` before
+//! it, `x`'s owner's step. Likewise for each choice inside a step: some run takes it otherwise. And
+//! these demands must not chase each other in a circle: each is answered by a run whose own demands
+//! for that step are answered before. Then every run of the program is contained in an explored
+//! one, provided that conflicts are seen (footprints are complete) and that no event disables
+//! another: a theorem about sets, which `proofs/` does not have yet.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    rc::Rc,
+};
+
+use super::super::{Access, InStep, Step, StepId};
+
+/// The runs of a search that went to their end.
+///
+/// # Examples
+/// Two steps that both write one cell, run in one order only:
+/// ```
+/// use seedloop::sched::{Access, Evidence, Footprint, Step, StepId};
+/// let write = |owner| Step {
+///     id: StepId { owner, ordinal: 1 },
+///     footprint: Footprint::new([(owner, Access::Take), (99, Access::Write)], false),
+///     choices: Vec::new(),
+/// };
+/// let mut evidence = Evidence::new([1, 2]);
+/// evidence.add(&[write(1), write(2)]);
+/// assert!(evidence.check().is_err());
+/// evidence.add(&[write(2), write(1)]);
+/// assert_eq!(evidence.check().unwrap().runs, 2);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The owners that are ready before anything has run.
+    start: Vec<u64>,
+    /// The steps that occur, each once.
+    steps: Vec<Step>,
+    numbers: HashMap<Step, u32>,
+    runs: Vec<Vec<u32>>,
+}
+
+/// The evidence was accepted.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::{Certificate, Evidence};
+/// let nothing: Certificate = Evidence::new([]).check().unwrap();
+/// assert_eq!(nothing.reversals, 0);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Certificate {
+    /// The explored runs.
+    pub runs: u64,
+    /// The races that can be reversed, in all runs together: each reversal is in an explored run.
+    pub reversals: u64,
+    /// The other values of choices inside steps: each is in an explored run.
+    pub alternatives: u64,
+}
+
+/// The evidence was refused: what is missing.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::Refusal;
+/// let refusal = Refusal { reversals: 2, alternatives: 0, circular: 0 };
+/// assert_eq!(refusal.to_string(), "of the races 2 reversals were not explored");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Races whose reversal is in no explored run.
+    pub reversals: u64,
+    /// Values of choices that are in no explored run.
+    pub alternatives: u64,
+    /// Demands that are only answered in a circle.
+    pub circular: u64,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Refusal { reversals, alternatives, circular } = self;
+        if *reversals > 0 {
+            return write!(f, "of the races {reversals} reversals were not explored");
+        }
+        if *alternatives > 0 {
+            return write!(f, "of the choices inside steps {alternatives} values were not explored");
+        }
+        write!(f, "{circular} demands are only answered in a circle")
+    }
+}
+
+impl Evidence {
+    /// Of runs that start with these owners ready.
+    pub fn new(start: impl IntoIterator<Item = u64>) -> Evidence {
+        Evidence { start: start.into_iter().collect(), ..Evidence::default() }
+    }
+
+    /// A run that went to its end: its steps in order, then what was ready and never ran.
+    pub fn add(&mut self, steps: &[Step]) {
+        let number = |step: &Step| {
+            if let Some(&number) = self.numbers.get(step) {
+                return number;
+            }
+            let number = self.steps.len() as u32;
+            self.steps.push(step.clone());
+            self.numbers.insert(step.clone(), number);
+            number
+        };
+        self.runs.push(steps.iter().map(number).collect());
+    }
+
+    /// The runs, as places in the list of [steps](Evidence::steps).
+    pub fn runs(&self) -> &[Vec<u32>] {
+        &self.runs
+    }
+
+    /// The steps that occur in them.
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(seedloop::sched::Evidence::new([]).steps().is_empty());
+    /// ```
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Is it all there is?
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check(&self) -> Result<Certificate, Refusal> {
+        let mut events = Events::default();
+        let runs: Vec<Run> =
+            self.runs.iter().map(|run| events.read(&self.steps, run)).collect();
+        let mut checker = Checker::new(self, &events, &runs);
+        for at in 0..runs.len() {
+            checker.demand_reversals(at);
+            checker.demand_alternatives(at);
+        }
+        checker.missing.circular = checker.unranked();
+        match checker.missing {
+            Refusal { reversals: 0, alternatives: 0, circular: 0 } => Ok(checker.met),
+            missing => Err(missing),
+        }
+    }
+}
+
+/// The number of an event: a step with all that happens before it.
+type Event = u32;
+
+/// All events, each once.
+#[derive(Default)]
+struct Events {
+    /// Of each its step, and the events right before it.
+    known: Vec<(u32, Vec<Event>)>,
+    numbers: HashMap<(u32, Vec<Event>), Event>,
+}
+
+/// A run as events.
+struct Run {
+    /// By place, the step's number and its event's.
+    places: Vec<(u32, Event)>,
+    /// `before[b][a]`: the event of place `a` happens before that of `b`.
+    before: Vec<Vec<bool>>,
+    /// Pairs of places that conflict, with nothing in between.
+    races: Vec<(usize, usize)>,
+    /// All events, sorted.
+    sorted: Vec<Event>,
+}
+
+impl Events {
+    fn read(&mut self, steps: &[Step], numbers: &[u32]) -> Run {
+        let step = |at: usize| &steps[numbers[at] as usize];
+        let mut run = Run {
+            places: Vec::with_capacity(numbers.len()),
+            before: Vec::with_capacity(numbers.len()),
+            races: Vec::new(),
+            sorted: Vec::new(),
+        };
+        for at in 0..numbers.len() {
+            let mut before = vec![false; at];
+            let mut key = Vec::new();
+            for other in (0..at).rev() {
+                let same = step(other).id.owner == step(at).id.owner;
+                let depends = same || step(other).footprint.conflicts(&step(at).footprint);
+                if before[other] || !depends {
+                    continue;
+                }
+                before[other] = true;
+                for (earlier, is_before) in run.before[other].iter().enumerate() {
+                    before[earlier] |= is_before;
+                }
+                key.push(run.places[other].1);
+                if !same && !step(other).id.is_clock() && !step(at).id.is_clock() {
+                    run.races.push((other, at));
+                }
+            }
+            key.sort_unstable();
+            run.before.push(before);
+            run.places.push((numbers[at], self.number(numbers[at], key)));
+        }
+        run.sorted = run.places.iter().map(|&(_, event)| event).collect();
+        run.sorted.sort_unstable();
+        run
+    }
+
+    fn number(&mut self, step: u32, before: Vec<Event>) -> Event {
+        let next = self.known.len() as Event;
+        let key = (step, before);
+        if let Some(&number) = self.numbers.get(&key) {
+            return number;
+        }
+        self.known.push(key.clone());
+        self.numbers.insert(key, next);
+        next
+    }
+}
+
+impl Run {
+    fn happens_after(&self, later: usize, earlier: usize) -> bool {
+        later > earlier && self.before[later][earlier]
+    }
+
+    /// The places of all events but that of `first` and those that happen after it.
+    fn without(&self, first: usize) -> Vec<usize> {
+        let kept = |&at: &usize| at != first && !self.happens_after(at, first);
+        (0..self.places.len()).filter(kept).collect()
+    }
+
+    fn has(&self, event: Event) -> bool {
+        self.sorted.binary_search(&event).is_ok()
+    }
+}
+
+/// A demand: a run that has all of a set of events, and the step of this name with no event before
+/// it but some of these, and with these choices inside.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Demand {
+    /// The events of the set that no other of it comes after.
+    last: Vec<Event>,
+    step: StepId,
+    choices: Vec<InStep>,
+    /// These choices at least. If not, one list may be the beginning of the other.
+    at_least: bool,
+}
+
+/// A step of a run.
+type Place = (usize, StepId);
+/// The runs that answer a demand.
+type Answers = Rc<Vec<usize>>;
+
+struct Checker<'a> {
+    evidence: &'a Evidence,
+    events: &'a Events,
+    runs: &'a [Run],
+    /// The runs that contain an event, by event.
+    containing: Vec<Vec<usize>>,
+    answers: HashMap<Demand, Answers>,
+    /// What each demand on a step of a run is answered by.
+    demanded: HashMap<Place, Vec<Answers>>,
+    met: Certificate,
+    missing: Refusal,
+}
+
+impl<'a> Checker<'a> {
+    fn new(evidence: &'a Evidence, events: &'a Events, runs: &'a [Run]) -> Checker<'a> {
+        let mut containing = vec![Vec::new(); events.known.len()];
+        for (at, run) in runs.iter().enumerate() {
+            run.sorted.iter().for_each(|&event| containing[event as usize].push(at));
+        }
+        let met = Certificate { runs: runs.len() as u64, reversals: 0, alternatives: 0 };
+        let missing = Refusal { reversals: 0, alternatives: 0, circular: 0 };
+        let (answers, demanded) = (HashMap::new(), HashMap::new());
+        Checker { evidence, events, runs, containing, answers, demanded, met, missing }
+    }
+
+    fn step(&self, run: &Run, place: usize) -> &'a Step {
+        &self.evidence.steps[run.places[place].0 as usize]
+    }
+
+    /// Every race of a run that can be reversed is, in some run.
+    fn demand_reversals(&mut self, at: usize) {
+        let run = &self.runs[at];
+        for &(first, second) in &run.races {
+            let kept = run.without(first);
+            if !self.is_ready(run, &kept, second) {
+                continue;
+            }
+            let Step { id, choices, .. } = self.step(run, second);
+            let answers = self.answers(run, &kept, *id, choices.clone(), false);
+            match answers.is_empty() {
+                true => self.missing.reversals += 1,
+                false => self.met.reversals += 1,
+            }
+            self.demanded.entry((at, *id)).or_default().push(answers);
+        }
+    }
+
+    /// Every choice inside a step of a run is made otherwise, in some run.
+    fn demand_alternatives(&mut self, at: usize) {
+        let run = &self.runs[at];
+        for place in 0..run.places.len() {
+            let Step { id, choices, .. } = self.step(run, place);
+            for (chosen, choice) in choices.iter().enumerate() {
+                let kept = run.without(place);
+                for value in (0..choice.menu).filter(|&value| value != choice.value) {
+                    let mut other = choices[..chosen].to_vec();
+                    other.push(InStep { value, ..*choice });
+                    match self.answers(run, &kept, *id, other, true).is_empty() {
+                        true => self.missing.alternatives += 1,
+                        false => self.met.alternatives += 1,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Is the step's owner ready when only these places have run? It is if one of them has made it
+    /// ready since its last step among them.
+    fn is_ready(&self, run: &Run, kept: &[usize], place: usize) -> bool {
+        let owner = self.step(run, place).id.owner;
+        let mut ready = self.evidence.start.contains(&owner);
+        for &at in kept.iter().take_while(|&&at| at < place) {
+            let step = self.step(run, at);
+            // Its own step takes the handle first, and may make it ready again.
+            ready &= step.id.owner != owner;
+            ready |= step.footprint.has(owner, Access::Ready);
+        }
+        ready
+    }
+
+    /// The runs that have all events of these places, and the step right after some of them.
+    fn answers(
+        &mut self,
+        run: &Run,
+        kept: &[usize],
+        step: StepId,
+        choices: Vec<InStep>,
+        at_least: bool,
+    ) -> Answers {
+        let is_last = |&&at: &&usize| !kept.iter().any(|&later| run.happens_after(later, at));
+        let mut last: Vec<Event> = kept.iter().filter(is_last).map(|&at| run.places[at].1).collect();
+        last.sort_unstable();
+        let demand = Demand { last, step, choices, at_least };
+        if let Some(answers) = self.answers.get(&demand) {
+            return answers.clone();
+        }
+        let set: HashSet<Event> = kept.iter().map(|&at| run.places[at].1).collect();
+        let rarest = demand.last.iter().map(|&event| &self.containing[event as usize]);
+        let answers: Vec<usize> = match rarest.min_by_key(|runs| runs.len()) {
+            Some(runs) => runs.iter().copied().filter(|&at| self.meets(at, &demand, &set)).collect(),
+            None => (0..self.runs.len()).filter(|&at| self.meets(at, &demand, &set)).collect(),
+        };
+        let answers = Rc::new(answers);
+        self.answers.insert(demand, answers.clone());
+        answers
+    }
+
+    fn meets(&self, at: usize, demand: &Demand, set: &HashSet<Event>) -> bool {
+        let run = &self.runs[at];
+        if !demand.last.iter().all(|&event| run.has(event)) {
+            return false;
+        }
+        let named = |&&(step, _): &&(u32, Event)| {
+            self.evidence.steps[step as usize].id == demand.step
+        };
+        let Some(&(step, event)) = run.places.iter().find(named) else { return false };
+        let choices = &self.evidence.steps[step as usize].choices;
+        let common = choices.len().min(demand.choices.len());
+        let (_, before) = &self.events.known[event as usize];
+        before.iter().all(|cause| set.contains(cause))
+            && choices[..common] == demand.choices[..common]
+            && (!demand.at_least || common == demand.choices.len())
+    }
+
+    /// How many steps of runs have demands that are only answered in a circle.
+    fn unranked(&self) -> u64 {
+        let mut ranked: HashSet<Place> = HashSet::new();
+        let mut left: Vec<(&Place, &Vec<Answers>)> = self.demanded.iter().collect();
+        loop {
+            let before = left.len();
+            let is_ranked = |place: Place, ranked: &HashSet<Place>| {
+                ranked.contains(&place) || !self.demanded.contains_key(&place)
+            };
+            left.retain(|&(&(run, step), demands)| {
+                let answered = demands.iter().all(|answers| {
+                    answers.iter().any(|&answer| is_ranked((answer, step), &ranked))
+                });
+                if answered {
+                    ranked.insert((run, step));
+                }
+                !answered
+            });
+            if left.len() == before {
+                return left.len() as u64;
+            }
+        }
+    }
+}
