@@ -29,6 +29,8 @@ pub struct Handle {
     call: CallId,
     cancelled: Rc<Cell<bool>>,
     deadline: Option<u64>,
+    /// Stands for it in footprints, also when it has run.
+    key: u64,
 }
 
 impl Handle {
@@ -38,7 +40,8 @@ impl Handle {
         let call = core.kernel.call_soon(Action::Closure);
         core.name_call(call, "call_soon", Some(callback));
         core.note(Kind::Schedule, Thing::Call(call), 0);
-        Handle::of(shell, call, None)
+        let key = core.key_of(Thing::Call(call));
+        Handle::of(shell, call, None, key)
     }
 
     /// A callback for a time, in ns.
@@ -48,11 +51,12 @@ impl Handle {
         core.name_call(call, "timer", Some(callback));
         let length = deadline.saturating_sub(core.kernel.now());
         core.note(Kind::Arm, Thing::Call(call), length);
-        Handle::of(shell, call, Some(deadline))
+        let key = core.key_of(Thing::Call(call));
+        Handle::of(shell, call, Some(deadline), key)
     }
 
-    fn of(shell: &Rc<Shell>, call: CallId, deadline: Option<u64>) -> Handle {
-        Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline }
+    fn of(shell: &Rc<Shell>, call: CallId, deadline: Option<u64>, key: u64) -> Handle {
+        Handle { shell: shell.clone(), call, cancelled: Rc::default(), deadline, key }
     }
 
     /// As `Handle.cancel()`: the callback will not run. Nothing if it has.
@@ -72,7 +76,7 @@ impl Handle {
         }
         let garbage = {
             let mut core = self.shell.core.borrow_mut();
-            core.touch_call(self.call, Access::Write);
+            core.touch(self.key, Access::Write);
             let armed = core.kernel.deadline(self.call).is_some();
             let scheduled = core.kernel.is_scheduled(self.call);
             if scheduled {
@@ -89,7 +93,7 @@ impl Handle {
 
     /// As `Handle.cancelled()`.
     pub fn cancelled(&self) -> bool {
-        self.shell.core.borrow_mut().touch_call(self.call, Access::Read);
+        self.shell.core.borrow_mut().touch(self.key, Access::Read);
         self.cancelled.get()
     }
 

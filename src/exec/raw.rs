@@ -161,20 +161,23 @@ impl Shell {
     pub(crate) fn cancel_task(&self, task: TaskId, message: &Message) -> bool {
         let mut core = self.core.borrow_mut();
         let taken = core.kernel.cancel_task(task, message);
-        core.note(Kind::Cancel, Thing::Task(task), taken.into());
+        let task = core.thing_of(task);
+        core.note(Kind::Cancel, task, taken.into());
         taken
     }
 
     pub(crate) fn abort(&self, task: TaskId) -> bool {
         let mut core = self.core.borrow_mut();
-        core.note(Kind::Abort, Thing::Task(task), 0);
+        let thing = core.thing_of(task);
+        core.note(Kind::Abort, thing, 0);
         core.kernel.abort(task)
     }
 
     pub(crate) fn uncancel(&self, task: TaskId) -> u32 {
         let mut core = self.core.borrow_mut();
         let left = core.kernel.uncancel(task);
-        core.note(Kind::Uncancel, Thing::Task(task), left.into());
+        let task = core.thing_of(task);
+        core.note(Kind::Uncancel, task, left.into());
         left
     }
 
@@ -187,9 +190,7 @@ impl Shell {
 
     fn has_ended(&self, task: TaskId) -> bool {
         let mut core = self.core.borrow_mut();
-        if let Some(future) = core.kernel.future_of(task) {
-            core.touch_future(future, Access::Read);
-        }
+        core.touch_end(task);
         core.kernel.has_ended(task)
     }
 

@@ -162,15 +162,13 @@ impl Core {
     /// A waker wakes a task; stale ones do nothing.
     pub(crate) fn wake(&mut self, task: TaskId, generation: u32) {
         if self.kernel.has_ended(task) {
+            self.touch_handle(task, Access::Ready);
             return;
         }
         let info = self.tasks.get(task.index());
         if info.is_none_or(|info| info.waker_generation != generation) {
-            if let Some(info) = self.tasks.get(task.index()) {
-                // Had the task not run since, it would have been woken.
-                let key = info.path.key();
-                self.touch(key, Access::Read);
-            }
+            // Had the task not run since, it would have been woken.
+            self.touch_handle(task, Access::Read);
             self.note(Kind::Stale, Thing::Task(task), 0);
         } else if self.kernel.wake(task) {
             self.note(Kind::Wake, Thing::Task(task), 0);
@@ -202,7 +200,8 @@ impl Core {
 
     /// An injected cancellation is picked.
     pub(super) fn doom(&mut self, task: TaskId, doom: u32) {
-        self.note(Kind::Doom, Thing::Task(task), doom.into());
+        let thing = self.thing_of(task);
+        self.note(Kind::Doom, thing, doom.into());
         match doom {
             2 => self.kernel.abort(task),
             _ => self.kernel.cancel_task(task, &None),

@@ -1,6 +1,8 @@
 //! The steps of a run as a search sees them: each handle that runs, each move of the clock, with
 //! its footprint. Kept only for a scheduler that watches.
 
+use std::collections::BTreeMap;
+
 use super::core::Core;
 use crate::{
     kernel::{CallId, FutureId, Handle, TaskId, Touched},
@@ -27,6 +29,15 @@ pub(crate) enum Shared {
     AtEnd,
 }
 
+/// What a task was called that is forgotten.
+#[derive(Clone, Copy)]
+struct Gone {
+    /// The step that it would make next.
+    next: StepId,
+    /// What stands for it as a future.
+    future: Option<u64>,
+}
+
 /// The step that runs, and what it has touched so far.
 pub(crate) struct StepLog {
     running: Option<StepId>,
@@ -35,8 +46,8 @@ pub(crate) struct StepLog {
     choices: Vec<InStep>,
     /// The moves of the clock so far.
     advances: u32,
-    /// Tasks that were forgotten while their last handle was ready: a no-op.
-    gone: Vec<(TaskId, StepId)>,
+    /// The names of tasks that are forgotten: wakers of theirs, and the last handle, may be left.
+    gone: BTreeMap<TaskId, Gone>,
     footprints: bool,
     tracked: bool,
     /// The run is over, or given up: what follows is no step.
@@ -52,7 +63,7 @@ impl StepLog {
             all: false,
             choices: Vec::new(),
             advances: 0,
-            gone: Vec::new(),
+            gone: BTreeMap::new(),
             footprints: watch == Watch::Footprints,
             tracked,
             ended: false,
@@ -121,26 +132,47 @@ impl Core {
     #[inline(always)]
     pub(crate) fn touch_requests(&mut self, task: TaskId, access: Access) {
         if self.steps.is_some()
-            && let Some(info) = self.tasks.get(task.index())
+            && let Some(id) = self.step_id(Handle::Step(task))
         {
-            self.touch(mix(info.path.key(), REQUESTS), access);
+            self.touch(mix(id.owner, REQUESTS), access);
+        }
+    }
+
+    /// The running step wakes a task, in vain if that has ended.
+    pub(super) fn touch_handle(&mut self, task: TaskId, access: Access) {
+        if self.steps.is_some()
+            && let Some(id) = self.step_id(Handle::Step(task))
+        {
+            self.touch(id.owner, access);
+        }
+    }
+
+    /// The running step reads whether a task has ended.
+    pub(super) fn touch_end(&mut self, task: TaskId) {
+        let Some(log) = &self.steps else { return };
+        match (self.kernel.future_of(task), log.gone.get(&task)) {
+            (Some(future), _) => self.touch_future(future, Access::Read),
+            (None, Some(&Gone { future: Some(key), .. })) => self.touch(key, Access::Read),
+            _ => {}
         }
     }
 
     /// The running step reads what a future has come to.
     #[inline(always)]
     pub(crate) fn touch_future(&mut self, future: FutureId, access: Access) {
+        // A future that is gone may have left its place to another.
         if self.steps.is_some()
+            && self.kernel.on_cancel(future).is_some()
             && let Some(info) = self.futures.get(future.index())
         {
             self.touch(info.object.key, access);
         }
     }
 
-    /// The running step touches a callback.
-    #[inline(always)]
+    /// The running step touches a callback that is still to run.
     pub(crate) fn touch_call(&mut self, call: CallId, access: Access) {
         if self.steps.is_some()
+            && self.kernel.is_scheduled(call)
             && let Some(info) = self.calls.get(call.index())
         {
             self.touch(info.object.key, access);
@@ -169,12 +201,9 @@ impl Core {
     /// How the step is named that a handle is about to make.
     fn step_id(&self, handle: Handle) -> Option<StepId> {
         match handle {
-            Handle::Step(task) => match self.tasks.get(task.index()) {
+            Handle::Step(task) => match self.known(task) {
                 Some(info) => Some(StepId { owner: info.path.key(), ordinal: info.polls + 1 }),
-                None => {
-                    let gone = &self.steps.as_ref()?.gone;
-                    gone.iter().find(|(id, _)| *id == task).map(|&(_, step)| step)
-                }
+                None => self.steps.as_ref()?.gone.get(&task).map(|gone| gone.next),
             },
             Handle::Call(call) => {
                 let info = self.calls.get(call.index())?;
@@ -183,13 +212,15 @@ impl Core {
         }
     }
 
-    /// A task is about to be forgotten, perhaps with a handle that is still ready.
+    /// A task is about to be forgotten.
     pub(super) fn keep_name(&mut self, task: TaskId) {
         self.name_touched();
-        let id = self.step_id(Handle::Step(task));
-        if let (Some(log), Some(id)) = (&mut self.steps, id) {
-            log.gone.retain(|(gone, _)| gone.index() != task.index());
-            log.gone.push((task, id));
+        let future = self.kernel.future_of(task);
+        let future = future.and_then(|future| self.futures.get(future.index()));
+        let future = future.map(|info| info.object.key);
+        let next = self.step_id(Handle::Step(task));
+        if let (Some(log), Some(next)) = (&mut self.steps, next) {
+            log.gone.insert(task, Gone { next, future });
         }
     }
 

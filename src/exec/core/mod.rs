@@ -182,7 +182,7 @@ impl Core {
     }
 
     #[inline(always)]
-    fn key_of(&self, thing: Thing<'_>) -> u64 {
+    pub(super) fn key_of(&self, thing: Thing<'_>) -> u64 {
         match thing {
             Thing::None => 0,
             Thing::Task(task) => self.tasks.get(task.index()).map_or(0, |info| info.path.key()),
@@ -194,11 +194,22 @@ impl Core {
         }
     }
 
+    /// What is known of a task that is not forgotten. Its place may be another's by then.
+    pub(super) fn known(&self, task: TaskId) -> Option<&TaskInfo> {
+        self.kernel.future_of(task)?;
+        self.tasks.get(task.index())
+    }
+
+    /// A task that somebody names, perhaps long after its end.
+    pub(super) fn thing_of(&self, task: TaskId) -> Thing<'static> {
+        if self.known(task).is_some() { Thing::Task(task) } else { Thing::None }
+    }
+
     /// How a thing is called in texts.
     pub(crate) fn label_of(&self, thing: Thing<'_>) -> Option<Arc<str>> {
         match thing {
             Thing::None => None,
-            Thing::Task(task) => self.tasks.get(task.index()).map(TaskInfo::label),
+            Thing::Task(task) => self.known(task).map(TaskInfo::label),
             Thing::Future(future) => match self.kernel.on_cancel(future) {
                 Some(&OnCancel::Task(task)) => self.label_of(Thing::Task(task)),
                 _ => self.futures.get(future.index()).map(|info| info.object.label()),

@@ -124,7 +124,7 @@ impl Core {
             info.kept.count(waker.clones(), info.polls, now);
         }
         (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
-        self.cancellations_left > 0
+        self.settings.cancellations > 0
     }
 
     /// Ends the last step of a task. Gives what is left of a task that nobody holds, for the

@@ -15,7 +15,7 @@ mod class;
 mod evidence;
 mod races;
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 pub use class::ClassId;
 pub use evidence::{Certificate, Evidence, Refusal};
@@ -125,6 +125,8 @@ pub struct Found {
     pub is_over: bool,
     /// The same choices have led to other steps: what a program does must depend on nothing else.
     pub diverged: bool,
+    /// The classes of the complete runs, if they are [counted](Search::counting_classes).
+    pub classes: BTreeSet<ClassId>,
 }
 
 #[derive(Default)]
@@ -167,13 +169,28 @@ struct State {
 #[derive(Clone)]
 pub struct Search {
     reduction: Reduction,
+    counts_classes: bool,
     state: Rc<RefCell<State>>,
 }
 
 impl Search {
     /// A search that has not begun.
     pub fn new(reduction: Reduction) -> Search {
-        Search { reduction, state: Rc::default() }
+        Search { reduction, counts_classes: false, state: Rc::default() }
+    }
+
+    /// It also counts the classes of its complete runs, by their footprints.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::{Reduction, Scheduler, Search, Watch};
+    /// let plain = Search::new(Reduction::None);
+    /// assert_eq!(plain.watches(), Watch::Steps);
+    /// assert_eq!(plain.counting_classes().watches(), Watch::Footprints);
+    /// ```
+    pub fn counting_classes(mut self) -> Search {
+        self.counts_classes = true;
+        self
     }
 
     /// What it has come to.
@@ -215,7 +232,10 @@ impl Scheduler for Search {
     }
 
     fn watches(&self) -> Watch {
-        if self.reduction == Reduction::None { Watch::Steps } else { Watch::Footprints }
+        match self.reduction {
+            Reduction::None if !self.counts_classes => Watch::Steps,
+            _ => Watch::Footprints,
+        }
     }
 
     fn stepped(&mut self, step: Step) {
@@ -224,7 +244,7 @@ impl Scheduler for Search {
 
     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
         let state = &mut *self.state.borrow_mut();
-        if last.is_some() && !state.next(self.reduction) {
+        if last.is_some() && !state.next(self.reduction, self.counts_classes) {
             return None;
         }
         (state.depth, state.running, state.abandoned) = (0, false, false);
@@ -310,7 +330,7 @@ impl State {
     }
 
     /// A run has ended: what it teaches, and where the next one leaves it. False if there is none.
-    fn next(&mut self, reduction: Reduction) -> bool {
+    fn next(&mut self, reduction: Reduction, counts_classes: bool) -> bool {
         if self.found.diverged {
             return false;
         }
@@ -320,7 +340,10 @@ impl State {
         }
         let ran = self.steps.len();
         self.steps.append(&mut self.left);
-        if !self.abandoned && reduction != Reduction::None {
+        if !self.abandoned && counts_classes {
+            self.found.classes.insert(ClassId::of(&self.steps));
+        }
+        if !self.abandoned && (counts_classes || reduction != Reduction::None) {
             if self.evidence.runs().is_empty() {
                 let start = self.stack.first().into_iter().flat_map(|node| &node.enabled);
                 self.evidence = Evidence::new(start.map(|step| step.owner));
