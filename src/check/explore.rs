@@ -2,11 +2,11 @@
 
 use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
 
-use super::{Check, Failure, FailureKind, Report, Rules};
+use super::{Check, Failure, FailureKind, Level, Report, Rules, Strategy};
 use crate::{
     exec::{Config, Error, RunReport, caught, is_running},
     run::Runner,
-    sched::{RandomWalk, Scheduler, Swarm},
+    sched::{Deviations, RandomWalk, Scheduler, Swarm},
     task::Outcome,
     trace::Token,
 };
@@ -59,20 +59,42 @@ impl Check {
             let text = "schedules(0) would check nothing: give 1 or more";
             return Err(Box::new(Failure::usage(text.into())));
         }
-        if self.exhaustive {
-            return self.search(main);
+        let seed = self.seed;
+        match self.strategy {
+            Strategy::Random => {
+                self.runs(Box::new(RandomWalk::new(seed, 0)), Some(RandomWalk::NAME), main)
+            }
+            Strategy::Swarm => self.runs(Box::new(Swarm::new(seed, 0)), Some(Swarm::NAME), main),
+            Strategy::Within(bound) => {
+                let all = Deviations::within(bound);
+                let mut report = self.runs(Box::new(all.clone()), None, main)?;
+                report.level =
+                    if all.is_over() { Level::Within(bound) } else { Level::Unfinished };
+                Ok(report)
+            }
+            Strategy::Exhaustive => self.search(main),
         }
-        let (strategy, sampler): (_, Box<dyn Scheduler>) = match self.swarm {
-            false => (RandomWalk::NAME, Box::new(RandomWalk::new(self.seed, 0))),
-            true => (Swarm::NAME, Box::new(Swarm::new(self.seed, 0))),
-        };
-        let mut runner = Runner::with_scheduler(self.config.clone(), sampler);
+    }
+
+    /// Runs what the scheduler gives, until a schedule fails. `name` is that of the strategy, if
+    /// its runs are known by seed and number.
+    fn runs(
+        &self,
+        scheduler: Box<dyn Scheduler>,
+        name: Option<&str>,
+        main: Main,
+    ) -> Result<Report, Box<Failure>> {
+        let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
         let mut report = Report::new(self.seed, self.config.settings());
         let mut distinct = BTreeSet::new();
         let mut last = None;
-        while report.schedules < self.schedules {
-            let Some(run) = runner.again(&self.config, last.as_ref()) else { break };
-            runner.set_plan(strategy, self.seed, run);
+        while let Some(run) = runner.again(last.as_ref()) {
+            if report.schedules == self.schedules {
+                break;
+            }
+            if let Some(name) = name {
+                runner.set_plan(name, self.seed, run.run);
+            }
             let one = one(&mut runner, main, self.rules);
             report.count(&one.report, &one.reports);
             if let Some(failed) = one.failed {

@@ -57,14 +57,23 @@ pub struct Check {
     seed: u64,
     schedules: u64,
     config: Config,
-    swarm: bool,
-    exhaustive: bool,
+    strategy: Strategy,
     command: Option<String>,
     rules: Rules,
 }
 
 /// How long one poll may take, in real time.
 const HANG: Duration = Duration::from_secs(60);
+
+/// Which schedules are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strategy {
+    Random,
+    Swarm,
+    /// Within so many deviations from asyncio's order.
+    Within(u32),
+    Exhaustive,
+}
 
 /// How many runs an exhaustive check makes at most, if it is not told.
 const SEARCH_MAX: u64 = 1_000_000;
@@ -103,8 +112,7 @@ impl Check {
             seed: 0,
             schedules: 1_000,
             config,
-            swarm: false,
-            exhaustive: false,
+            strategy: Strategy::Random,
             command,
             rules,
         }
@@ -154,7 +162,23 @@ impl Check {
     /// assert!(report.to_string().starts_with("exhausted: every interleaving of the steps"));
     /// ```
     pub fn exhaustive(mut self) -> Check {
-        (self.exhaustive, self.schedules) = (true, SEARCH_MAX);
+        (self.strategy, self.schedules) = (Strategy::Exhaustive, SEARCH_MAX);
+        self
+    }
+
+    /// Runs every schedule within so many deviations from asyncio's order, those with fewer first,
+    /// each once, up to a million of them unless [`schedules`](Check::schedules) says otherwise
+    /// after this. To run the third of the ready handles is two deviations: it passes over two.
+    /// Every other choice that is not asyncio's is one.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Level, gather, yield_now};
+    /// let report = Check::new().deviations(2).run(|| async { gather([yield_now(), yield_now()]).await });
+    /// assert_eq!(report.level, Level::Within(2));
+    /// ```
+    pub fn deviations(mut self, bound: u32) -> Check {
+        (self.strategy, self.schedules) = (Strategy::Within(bound), SEARCH_MAX);
         self
     }
 
@@ -255,7 +279,7 @@ impl Check {
     /// assert_eq!(failure.kind, FailureKind::Livelock);
     /// ```
     pub fn swarm(mut self) -> Check {
-        self.swarm = true;
+        self.strategy = Strategy::Swarm;
         self
     }
 

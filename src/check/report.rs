@@ -21,6 +21,8 @@ use crate::{
 pub enum Level {
     /// A sample of the orders is fine.
     Sampled,
+    /// Every schedule within so many deviations from asyncio's order is fine.
+    Within(u32),
     /// Every interleaving of the steps is fine. Nothing is assumed.
     Interleavings,
     /// Every behaviour is fine, if footprints are complete. That it is every one has been checked.
@@ -116,6 +118,11 @@ impl Report {
             Level::Sampled => write!(
                 f,
                 "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
+            ),
+            Level::Within(bound) => write!(
+                f,
+                "every schedule within {bound} deviations from asyncio's order, {schedules} of \
+                 them: none failed"
             ),
             Level::Interleavings => write!(
                 f,

@@ -35,11 +35,12 @@ impl Check {
 
     fn search_with(&self, search: &Search, main: explore::Main) -> Result<Report, Box<Failure>> {
         let config = self.config.clone().one_by_one(true);
-        let mut runner = Runner::with_scheduler(config.clone(), Box::new(search.clone()));
-        let mut report = Report::new(self.seed, config.settings());
+        let settings = config.settings();
+        let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
+        let mut report = Report::new(self.seed, settings);
         report.level = Level::Unfinished;
         let mut last = None;
-        while let Some(_run) = runner.again(&config, last.as_ref()) {
+        while runner.again(last.as_ref()).is_some() {
             if report.schedules == self.schedules {
                 return Ok(report);
             }

@@ -7,7 +7,7 @@ use crate::{
         Config, Entered, Error, ExceptionContext, Expect, Handle, LoopHandle, RunReport, Shell,
         Stuck, TaskRef, raw::RawFuture,
     },
-    sched::{self, Fifo, RandomWalk, Scheduler},
+    sched::{self, Fifo, RandomWalk, RunPlan, Scheduler},
     task::{Future, Outcome, Slot, Task, spawn_in},
     time::Instant,
     trace::{Plan, Token, TokenError},
@@ -55,6 +55,8 @@ pub(super) enum Stage {
 /// ```
 pub struct Loop {
     pub(super) shell: Rc<Shell>,
+    /// For another run, if something of the last one is still held.
+    config: Config,
     pub(super) stage: Stage,
     plan: Option<Plan>,
     /// Why the loop was left before its time.
@@ -78,7 +80,7 @@ impl Loop {
     /// ```
     pub fn with_scheduler(config: Config, scheduler: Box<dyn Scheduler>) -> Loop {
         let shell = Shell::new(&config, scheduler);
-        Loop { shell, stage: Stage::Open, plan: None, stuck: None }
+        Loop { shell, config, stage: Stage::Open, plan: None, stuck: None }
     }
 
     /// Run `run` of the random walk of `seed`.
@@ -543,21 +545,17 @@ impl Loop {
 
     /// Another run in the same memory, with what the scheduler plans next; false if it plans
     /// nothing.
-    pub(super) fn again(
-        &mut self,
-        config: &Config,
-        last: Option<&sched::RunReport>,
-    ) -> Option<u64> {
+pub(super) fn again(&mut self, last: Option<&sched::RunReport>) -> Option<RunPlan> {
         let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
         if !self.shell.reset() {
             let scheduler =
                 mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
-            self.shell = Shell::new(config, scheduler);
+            self.shell = Shell::new(&self.config, scheduler);
         }
         #[cfg(feature = "lockstep")]
         self.shell.core.borrow_mut().kernel.start(Some(plan.run));
         self.stage = Stage::Open;
-        Some(plan.run)
+        Some(plan)
     }
 }
 

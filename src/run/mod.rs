@@ -10,7 +10,7 @@ use event_loop::Stage;
 use crate::{
     compose::gather_tasks,
     exec::{Config, Error, ExceptionContext, RunReport, TaskRef},
-    sched::{self, Scheduler},
+    sched::{self, RunPlan, Scheduler},
     task::{Outcome, spawn_named},
     time::Instant,
     trace::{Token, TokenError, Trace},
@@ -397,21 +397,44 @@ impl Runner {
         self.event_loop.take_stuck()
     }
 
-    /// Ends the run, and leaves the memory for another.
-    pub(crate) fn end(&mut self) -> RunReport {
+    /// Ends the run as [`finish`](Runner::finish) does, and keeps the memory for
+    /// [another](Runner::again).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Runner};
+    /// let mut runner = Runner::new(Config::default());
+    /// runner.run(async {})?;
+    /// assert!(runner.end().steps > 0);
+    /// assert!(runner.run(async {}).is_err()); // it is over
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
+    pub fn end(&mut self) -> RunReport {
         // What is stuck now is in the report's failure already, or nobody's business.
         let _ = self.close();
         self.event_loop.end()
     }
 
-    /// Another run in the same memory, with what the scheduler plans next; none if it plans
-    /// nothing.
-    pub(crate) fn again(
-        &mut self,
-        config: &Config,
-        last: Option<&sched::RunReport>,
-    ) -> Option<u64> {
-        self.event_loop.again(config, last)
+    /// Makes ready for what the scheduler plans next, after a run that ended like `last`, in the
+    /// same memory; `None` if it plans nothing.
+    ///
+    /// # Examples
+    /// Each order of two tasks' steps:
+    /// ```
+    /// use seedloop::{Config, Runner, gather, sched::{Reduction, Search}, yield_now};
+    /// let search = Box::new(Search::new(Reduction::None));
+    /// let mut runner = Runner::with_scheduler(Config::default().one_by_one(true), search);
+    /// let (mut last, mut runs) = (None, 0);
+    /// while runner.again(last.as_ref()).is_some() {
+    ///     runner.run(async { gather((yield_now(), yield_now())).await })?;
+    ///     last = Some(runner.end().summary(true));
+    ///     runs += 1;
+    /// }
+    /// assert!(runs > 6);
+    /// # Ok::<(), seedloop::Error>(())
+    /// ```
+    pub fn again(&mut self, last: Option<&sched::RunReport>) -> Option<RunPlan> {
+        self.event_loop.again(last)
     }
 }
 
@@ -436,11 +459,11 @@ mod tests {
     #[test]
     fn runs_are_reset_and_not_rebuilt() {
         let config = Config::default();
-        let mut runner = Runner::with_scheduler(config.clone(), Box::new(RandomWalk::new(0, 0)));
+        let mut runner = Runner::with_scheduler(config, Box::new(RandomWalk::new(0, 0)));
         let memory = Rc::as_ptr(&runner.event_loop.shell);
         let mut last = None;
         for _ in 0..5 {
-            assert!(runner.again(&config, last.as_ref()).is_some());
+            assert!(runner.again(last.as_ref()).is_some());
             let ran = runner.run(async { crate::time::yield_now().await });
             assert!(ran.is_ok());
             last = Some(runner.end().summary(true));

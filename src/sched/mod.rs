@@ -12,6 +12,7 @@
 //! ```
 
 mod choices;
+mod deviations;
 mod fifo;
 mod footprint;
 mod random;
@@ -23,6 +24,7 @@ mod swarm;
 mod tests;
 
 pub use choices::{Choices, Deviation};
+pub use deviations::Deviations;
 pub use fifo::Fifo;
 pub use footprint::{Access, Footprint};
 pub use random::RandomWalk;
@@ -335,6 +337,9 @@ pub enum Guarantee {
     One,
     /// A sample of the schedules is fine.
     Sampled,
+    /// Every schedule within so many deviations from asyncio's order is fine, once the scheduler
+    /// has no next run.
+    Within(u32),
     /// Every interleaving of the steps is fine, once the scheduler has no next run.
     Interleavings,
     /// Every behaviour is fine, once the scheduler has no next run and its evidence is accepted,

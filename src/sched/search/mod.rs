@@ -153,15 +153,14 @@ struct State {
 ///
 /// # Examples
 /// ```
-/// use seedloop::{Config, Runner, gather, sched::{Reduction, Scheduler, Search}, yield_now};
+/// use seedloop::{Config, Runner, gather, sched::{Reduction, Search}, yield_now};
 /// let search = Search::new(Reduction::None);
 /// let config = Config::default().one_by_one(true);
-/// let mut runs = search.clone();
+/// let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
 /// let mut last = None;
-/// while let Some(_) = runs.next_run(last.as_ref()) {
-///     let mut runner = Runner::with_scheduler(config.clone(), Box::new(search.clone()));
+/// while runner.again(last.as_ref()).is_some() {
 ///     runner.run(async { gather((yield_now(), yield_now())).await })?;
-///     last = Some(runner.finish().summary(true));
+///     last = Some(runner.end().summary(true));
 /// }
 /// assert!(search.found().is_over && search.found().complete > 2);
 /// # Ok::<(), seedloop::Error>(())

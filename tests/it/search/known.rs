@@ -2,9 +2,14 @@
 //! of GenMC, Nidhugg and Concuerror and in "Optimal dynamic partial order reduction" (POPL 2014).
 //! I, the number of interleavings, is by brute force, and by a formula where there is one.
 
-use seedloop::{Config, sched::Reduction};
+use std::collections::BTreeSet;
 
-use super::{Program, explore, programs::*};
+use seedloop::{
+    Config, Runner,
+    sched::{Deviations, Reduction},
+};
+
+use super::{Program, explore, programs::*, run};
 
 /// A program with its interleavings, if they are few enough to run, its classes and its outcomes.
 struct Known {
@@ -124,6 +129,32 @@ fn programs_over_plain_primitives() {
         known("ping_pong(2)", ping_pong(2), 2, 2),
         known("ping_pong(4)", ping_pong(4), 2, 2),
     ]);
+}
+
+/// Schedules within one and two deviations of asyncio's order.
+#[test]
+fn deviations_from_asyncios_order() {
+    let programs = [
+        ("independent(3,3)", independent(3, 3), [9, 44]),
+        ("writers(5)", writers(5), [5, 14]),
+        ("philosophers(3)", philosophers(3), [6, 20]),
+        ("lastzero(5)", lastzero(5), [11, 65]),
+    ];
+    for (name, program, counts) in programs {
+        for (bound, count) in (1..).zip(counts) {
+            let all = Box::new(Deviations::within(bound));
+            let mut runner = Runner::with_scheduler(Config::default().probe(false), all);
+            let (mut runs, mut last, mut digests) = (0, None, BTreeSet::new());
+            while runner.again(last.as_ref()).is_some() {
+                let (ran, _) = run(&program, &mut runner);
+                runs += 1;
+                digests.insert(ran.digest);
+                last = Some(ran.summary(true));
+            }
+            assert_eq!(runs, count, "{name} within {bound}");
+            assert_eq!(digests.len(), count, "{name} within {bound}: none twice");
+        }
+    }
 }
 
 /// As published, reduction by races loses what a step would have touched, had it read otherwise.

@@ -12,8 +12,8 @@ use std::{
 };
 
 use seedloop::{
-    Config, Error, Runner,
-    sched::{Certificate, ClassId, Evidence, Reduction, Refusal, Scheduler, Search, Step, StepId},
+    Config, Error, RunReport, Runner,
+    sched::{Certificate, ClassId, Evidence, Reduction, Refusal, Search, Step, StepId},
 };
 
 /// Sets a program up, in its main task: spawns its tasks. Gives what reads its outcome at rest.
@@ -35,8 +35,29 @@ impl Explored {
     }
 }
 
-/// Searches a program, whose main task waits for ever once it has set it up. `None` if that takes
-/// more than `most` runs.
+/// Runs a program, whose main task waits for ever once it has set it up. Its outcome, if the run
+/// was not given up.
+fn run(program: &Program, runner: &mut Runner) -> (RunReport, Option<String>) {
+    let read: Rc<RefCell<Option<Read>>> = Rc::default();
+    let (made, setup) = (read.clone(), program.clone());
+    runner.set_exception_handler(|_| {});
+    let ran = runner.run(async move {
+        made.replace(Some(setup()));
+        std::future::pending::<Result<(), Error>>().await
+    });
+    let outcome = match ran {
+        Err(Error::Deadlock(deadlock)) => {
+            let stuck = deadlock.tasks.len() - 1;
+            let read = read.borrow().as_ref().map_or_else(String::new, |read| read());
+            Some(if stuck > 0 { format!("{read} STUCK {stuck}") } else { read })
+        }
+        Err(Error::Interrupted) => None,
+        other => panic!("main cannot end: {other:?}"),
+    };
+    (runner.end(), outcome)
+}
+
+/// Searches a program. `None` if that takes more than `most` runs.
 fn explore(
     program: &Program,
     reduction: Reduction,
@@ -46,30 +67,15 @@ fn explore(
     let search = Search::new(reduction).counting_classes();
     let config = config.clone().one_by_one(true).tracked(true).probe(false);
     let mut outcomes = BTreeSet::new();
-    let mut runs = search.clone();
+    let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
     let mut last = None;
-    while runs.next_run(last.as_ref()).is_some() {
+    while runner.again(last.as_ref()).is_some() {
         if search.found().complete + search.found().abandoned >= most {
             return None;
         }
-        let read: Rc<RefCell<Option<Read>>> = Rc::default();
-        let (made, setup) = (read.clone(), program.clone());
-        let mut runner = Runner::with_scheduler(config.clone(), Box::new(search.clone()));
-        runner.set_exception_handler(|_| {});
-        let ran: Result<(), Error> = runner.run(async move {
-            made.replace(Some(setup()));
-            Ok(std::future::pending::<()>().await)
-        });
-        match ran {
-            Err(Error::Deadlock(deadlock)) => {
-                let stuck = deadlock.tasks.len() - 1;
-                let read = read.borrow().as_ref().map_or_else(String::new, |read| read());
-                outcomes.insert(if stuck > 0 { format!("{read} STUCK {stuck}") } else { read });
-            }
-            Err(Error::Interrupted) => {} // given up
-            other => panic!("main cannot end: {other:?}"),
-        }
-        last = Some(runner.finish().summary(true));
+        let (ran, outcome) = run(program, &mut runner);
+        outcomes.extend(outcome);
+        last = Some(ran.summary(true));
     }
     let found = search.found();
     assert!(found.is_over, "{found:?}");

@@ -73,7 +73,7 @@ pub(super) fn readers(tasks: usize) -> Program {
         spawn(async move { written.set(42) });
         for _ in 0..tasks {
             let cell = cell.clone();
-            spawn(async move { drop(cell.get()) });
+            spawn(async move { _ = cell.get() });
         }
         nothing()
     })
