@@ -50,6 +50,9 @@ pub enum FailureKind {
     Interrupted,
     /// A replay left the run that its token is of.
     Diverged,
+    /// Two steps were taken for independent, and their order matters: they share state that is not
+    /// [tracked](crate::Check::tracked).
+    Dependence,
     /// The same schedule gave two different runs.
     Nondeterminism,
     /// The environment asks for what makes no sense.

@@ -26,7 +26,12 @@ pub enum Level {
     /// Every interleaving of the steps is fine. Nothing is assumed.
     Interleavings,
     /// Every behaviour is fine, if footprints are complete. That it is every one has been checked.
-    Behaviours(Certificate),
+    Behaviours {
+        /// What was checked of the evidence.
+        certificate: Certificate,
+        /// How often two steps that are taken for independent were swapped, and nothing changed.
+        swaps: u64,
+    },
     /// One order of each class that the search has found is fine; but its evidence is refused, even
     /// with the least reduction. A defect of the search, or footprints that are wrong.
     Uncertified(Refusal),
@@ -96,7 +101,7 @@ impl Report {
     /// assert!(Check::new().exhaustive().run(|| async {}).is_exhausted());
     /// ```
     pub fn is_exhausted(&self) -> bool {
-        matches!(self.level, Level::Interleavings | Level::Behaviours(_))
+        matches!(self.level, Level::Interleavings | Level::Behaviours { .. })
     }
 
     pub(super) fn count(&mut self, run: &RunReport, reports: &[String]) {
@@ -128,12 +133,15 @@ impl Report {
                 f,
                 "exhausted: every interleaving of the steps, {schedules} of them: none failed"
             ),
-            Level::Behaviours(Certificate { reversals, alternatives, .. }) => write!(
-                f,
-                "exhausted: every behaviour, {schedules} classes of orders ({abandoned} runs given \
-                 up), footprints assumed complete, not audited; certificate OK ({reversals} \
-                 reversals, {alternatives} alternatives): none failed"
-            ),
+            Level::Behaviours { certificate, swaps } => {
+                let Certificate { reversals, alternatives, .. } = certificate;
+                write!(
+                    f,
+                    "exhausted: every behaviour, {schedules} classes of orders ({abandoned} runs \
+                     given up), footprints assumed complete, audited by {swaps} swaps; certificate \
+                     OK ({reversals} reversals, {alternatives} alternatives): none failed"
+                )
+            }
             Level::Uncertified(refusal) => write!(
                 f,
                 "CERTIFICATE REFUSED ({refusal}): {schedules} classes of orders, and there are \

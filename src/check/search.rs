@@ -1,10 +1,15 @@
-//! Exhaustive checks: every order, or one of each class of orders, and the evidence that it is all.
+//! Exhaustive checks: every order, or one of each class of orders; the evidence that it is all, and
+//! the audit of what was taken for independent.
 
 use super::{Check, Failure, FailureKind, Level, Report, explore};
 use crate::{
+    exec::{Config, RunReport},
     run::Runner,
-    sched::{Reduction, Search},
+    sched::{Follow, Reduction, Search, Swap},
 };
+
+/// How many swaps an audit makes.
+const SWAPS: usize = 100;
 
 impl Check {
     /// Runs every order, or one of each class, until one fails.
@@ -19,26 +24,26 @@ impl Check {
             if report.level == Level::Unfinished || reduction == Reduction::None {
                 return Ok(report);
             }
-            match search.take_evidence().check() {
-                Ok(certificate) => report.level = Level::Behaviours(certificate),
-                Err(refusal) => {
-                    report.level = Level::Uncertified(refusal);
-                    if let Some(weaker) = reduction.weaker() {
-                        reduction = weaker;
-                        continue;
-                    }
+            let evidence = search.take_evidence();
+            // If steps are not independent that are taken for it, the rest means nothing.
+            let swaps = self.audit(&report, &evidence.swaps(SWAPS), main)?;
+            match (evidence.check(), reduction.weaker()) {
+                (Ok(certificate), _) => report.level = Level::Behaviours { certificate, swaps },
+                (Err(_), Some(weaker)) => {
+                    reduction = weaker;
+                    continue;
                 }
+                (Err(refusal), None) => report.level = Level::Uncertified(refusal),
             }
             return Ok(report);
         }
     }
 
     fn search_with(&self, search: &Search, main: explore::Main) -> Result<Report, Box<Failure>> {
-        let config = self.config.clone().one_by_one(true);
-        let settings = config.settings();
-        let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
-        let mut report = Report::new(self.seed, settings);
+        let config = self.searched();
+        let mut report = Report::new(self.seed, config.settings());
         report.level = Level::Unfinished;
+        let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
         let mut last = None;
         while runner.again(last.as_ref()).is_some() {
             if report.schedules == self.schedules {
@@ -47,13 +52,9 @@ impl Check {
             let one = explore::one(&mut runner, main, self.rules);
             last = Some(one.report.summary(true));
             if search.has_diverged() {
-                let failed = explore::Failed {
-                    kind: FailureKind::Nondeterminism,
-                    text: explore::nondeterminism("other steps were ready", None),
-                    reports: one.reports,
-                };
                 report.schedules += 1;
-                return Err(self.failure(&report, &one.report.token.clone(), failed, one.report));
+                let text = explore::nondeterminism("other steps were ready", None);
+                return Err(self.failed(&report, FailureKind::Nondeterminism, text, one.report));
             }
             if search.has_abandoned() {
                 report.abandoned += 1;
@@ -73,4 +74,62 @@ impl Check {
         }
         Ok(report)
     }
+
+    /// Runs orders with two neighbours swapped: the same steps must come out. Gives how many.
+    fn audit(
+        &self,
+        report: &Report,
+        swaps: &[Swap],
+        main: explore::Main,
+    ) -> Result<u64, Box<Failure>> {
+        let follow = Follow::new(swaps.iter().map(|swap| swap.order.clone()));
+        let config = self.searched().record(true);
+        let mut runner = Runner::with_scheduler(config, Box::new(follow.clone()));
+        for swap in swaps {
+            if runner.again(None).is_none() {
+                break;
+            }
+            let one = explore::one(&mut runner, main, self.rules);
+            let Some(left_at) = follow.left_at() else { continue };
+            if let Some(failed) = one.failed.filter(|failed| failed.kind != FailureKind::Interrupted)
+            {
+                return Err(self.explain(report, &one.report.token, failed, main));
+            }
+            let actor = |step: usize| actor(&one.report, &swap.order, step);
+            let text = format!(
+                "steps of {} and {} were taken for independent, but after a swap of the two {} did \
+                 something else\n  do they share state that is not tracked (Rc<RefCell>, Cell, a \
+                 static)? Put it into Tracked, or leave `tracked` out",
+                actor(swap.second - 1),
+                actor(swap.second),
+                actor(left_at),
+            );
+            return Err(self.failed(report, FailureKind::Dependence, text, one.report));
+        }
+        Ok(swaps.len() as u64)
+    }
+
+    /// How runs of a search are configured.
+    fn searched(&self) -> Config {
+        self.config.clone().one_by_one(true)
+    }
+
+    fn failed(
+        &self,
+        report: &Report,
+        kind: FailureKind,
+        text: String,
+        run: RunReport,
+    ) -> Box<Failure> {
+        let token = run.token.clone();
+        self.failure(report, &token, explore::Failed { kind, text, reports: Vec::new() }, run)
+    }
+}
+
+/// Who makes a step of a run: the handles that run are counted, the moves of the clock are not.
+fn actor(run: &RunReport, order: &[crate::sched::Step], at: usize) -> String {
+    let moves = order.iter().take(at + 1).filter(|step| step.id.is_clock()).count();
+    let turn = (at + 1 - moves) as u64;
+    let event = run.trace.events().iter().find(|event| event.step == turn);
+    event.map_or_else(|| "somebody".into(), |event| event.actor.to_string())
 }

@@ -1,12 +1,19 @@
 //! `asyncio.Event`.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use super::{
     machine::event::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::{Error, Watched};
+use crate::{
+    exec::{Error, raw::Object},
+    sched::Access,
+};
+
+/// The parts that are touched by themselves.
+const FLAG: u64 = 0;
+const LINE: u64 = 1;
 
 /// A flag that tasks wait for. As `asyncio.Event` (`locks.py`). Clones are handles of the same
 /// event.
@@ -26,13 +33,15 @@ use crate::exec::{Error, Watched};
 pub struct Event(Rc<Inner>);
 
 struct Inner {
-    machine: Watched<Machine<Waiter>>,
+    machine: RefCell<Machine<Waiter>>,
+    object: Object,
     bound: Bound,
 }
 
 impl Default for Inner {
     fn default() -> Self {
-        Inner { machine: Watched::new("event", Machine::new(false)), bound: Bound::default() }
+        let (machine, object) = (RefCell::new(Machine::new(false)), Object::new("event"));
+        Inner { machine, object, bound: Bound::default() }
     }
 }
 
@@ -44,6 +53,7 @@ impl Event {
 
     /// As `is_set()`.
     pub fn is_set(&self) -> bool {
+        self.0.object.part(FLAG).touch(Access::Read);
         self.0.machine.borrow().is_set()
     }
 
@@ -65,11 +75,15 @@ impl Event {
     /// }).unwrap();
     /// ```
     pub fn set(&self) {
-        wake(self.0.machine.borrow_mut().set());
+        self.0.object.part(FLAG).touch(Access::Write);
+        self.0.object.part(LINE).touch(Access::Write);
+        let waiting = self.0.machine.borrow_mut().set();
+        wake(waiting);
     }
 
     /// As `clear()`.
     pub fn clear(&self) {
+        self.0.object.part(FLAG).touch(Access::Write);
         self.0.machine.borrow_mut().clear();
     }
 
@@ -81,8 +95,14 @@ impl Event {
         if self.is_set() {
             return Ok(());
         }
-        let leave = |waiter: &Waiter, _| self.0.machine.borrow_mut().leave(waiter);
+        // Those that wait come and go in any order: all are woken at once.
+        let line = self.0.object.part(LINE);
+        let leave = |waiter: &Waiter, _| {
+            line.touch(Access::Add);
+            self.0.machine.borrow_mut().leave(waiter);
+        };
         let turn = Turn::new("Event::wait", &self.0.bound, leave)?;
+        line.touch(Access::Add);
         self.0.machine.borrow_mut().enqueue(turn.waiter());
         turn.wait().await
     }

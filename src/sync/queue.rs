@@ -1,7 +1,7 @@
 //! asyncio's queues: FIFO, LIFO, and by priority.
 
 use std::{
-    cell::RefMut,
+    cell::{Cell, RefCell, RefMut},
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -17,7 +17,10 @@ use super::{
     },
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::{Error, Watched};
+use crate::{
+    exec::{Error, raw::Object},
+    sched::Access,
+};
 
 /// As `asyncio.Queue` (`queues.py`): first in, first out. See [`QueueOf`].
 ///
@@ -78,10 +81,30 @@ pub type PriorityQueue<T> = QueueOf<T, Priority>;
 pub struct QueueOf<T, O: Order<T>>(Rc<Inner<T, O>>);
 
 struct Inner<T, O: Order<T>> {
-    machine: Watched<Machine<T, O, Waiter>>,
+    machine: RefCell<Machine<T, O, Waiter>>,
+    /// The items put and taken so far.
+    puts: Cell<u64>,
+    takes: Cell<u64>,
+    object: Object,
     bound: Bound,
     /// Of those that join: asyncio has an event for them.
     join_bound: Bound,
+}
+
+/// A part of a queue that is touched by itself.
+#[derive(Clone, Copy)]
+enum Part {
+    /// Who waits at either end.
+    Getters,
+    Putters,
+    /// How many items are not dealt with, and who waits for that.
+    Unfinished,
+    Shutdown,
+    /// How many items were taken, and put.
+    Head,
+    Tail,
+    /// The place of one item.
+    Slot(u64),
 }
 
 impl<T, O: Order<T>> Clone for QueueOf<T, O> {
@@ -99,16 +122,95 @@ impl<T, O: Order<T>> Default for QueueOf<T, O> {
 impl<T, O: Order<T>> QueueOf<T, O> {
     /// A queue for at most so many items; 0 for any number.
     pub fn new(maxsize: usize) -> Self {
-        let machine = Watched::new("queue", Machine::new(maxsize));
-        QueueOf(Rc::new(Inner { machine, bound: Bound::default(), join_bound: Bound::default() }))
+        QueueOf(Rc::new(Inner {
+            machine: RefCell::new(Machine::new(maxsize)),
+            puts: Cell::new(0),
+            takes: Cell::new(0),
+            object: Object::new("queue"),
+            bound: Bound::default(),
+            join_bound: Bound::default(),
+        }))
     }
 
     fn machine(&self) -> RefMut<'_, Machine<T, O, Waiter>> {
         self.0.machine.borrow_mut()
     }
 
+    /// The running step touches a part of the queue. Where the items have no slots of their own,
+    /// both ends and all items are one part, and what is put changes what is taken.
+    fn touch(&self, part: Part, access: Access) {
+        let part = match part {
+            Part::Getters => 0,
+            Part::Putters => 1,
+            Part::Unfinished => 2,
+            Part::Shutdown => 3,
+            Part::Head => 4,
+            Part::Tail | Part::Slot(_) if !O::HAS_SLOTS => 4,
+            Part::Tail => 5,
+            Part::Slot(at) => 6 + at,
+        };
+        self.0.object.part(part).touch(access);
+    }
+
+    /// It matters whether there is an item: whether the first slot is full.
+    fn touch_is_empty(&self) {
+        self.touch(Part::Head, Access::Read);
+        self.touch(Part::Slot(self.0.takes.get()), Access::Read);
+    }
+
+    /// It matters whether there is room: whether the slot is empty that was filled last but so
+    /// many as there is room for.
+    fn touch_is_full(&self) {
+        let maxsize = self.machine().maxsize() as u64;
+        self.touch(Part::Tail, Access::Read);
+        if let Some(at) = self.0.puts.get().checked_sub(maxsize).filter(|_| maxsize > 0) {
+            self.touch(Part::Slot(at), Access::Read);
+        }
+    }
+
+    /// An item was taken, if there was one.
+    fn touch_take(&self) {
+        let takes = &self.0.takes;
+        self.touch(Part::Head, Access::Write);
+        self.touch(Part::Slot(takes.get()), Access::Write);
+        takes.set(takes.get() + 1);
+    }
+
+    /// Whoever waits first at an end is woken, if anybody waits there.
+    fn touch_line(&self, side: Side) {
+        let (part, is_empty) = match side {
+            Side::Get => (Part::Getters, self.machine().nobody_waits(side)),
+            Side::Put => (Part::Putters, self.machine().nobody_waits(side)),
+            Side::Join => (Part::Unfinished, false),
+        };
+        self.touch(part, if is_empty { Access::Read } else { Access::Write });
+    }
+
+    /// Somebody joins or leaves those that wait at an end; who leaves looks whether the next may go
+    /// on.
+    fn touch_end(&self, side: Side) {
+        match side {
+            Side::Get => {
+                self.touch(Part::Getters, Access::Write);
+                self.touch_is_empty();
+            }
+            Side::Put => {
+                self.touch(Part::Putters, Access::Write);
+                self.touch_is_full();
+            }
+            Side::Join => self.touch(Part::Unfinished, Access::Write),
+        }
+    }
+
+    fn is_shutdown(&self) -> bool {
+        self.touch(Part::Shutdown, Access::Read);
+        self.machine().is_shutdown()
+    }
+
     /// As `qsize()`.
     pub fn qsize(&self) -> usize {
+        self.touch(Part::Head, Access::Read);
+        self.touch(Part::Tail, Access::Read);
         self.machine().len()
     }
 
@@ -128,11 +230,13 @@ impl<T, O: Order<T>> QueueOf<T, O> {
 
     /// As `empty()`.
     pub fn is_empty(&self) -> bool {
-        self.qsize() == 0
+        self.touch_is_empty();
+        self.machine().len() == 0
     }
 
     /// As `full()`.
     pub fn is_full(&self) -> bool {
+        self.touch_is_full();
         self.machine().is_full()
     }
 
@@ -157,7 +261,7 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// ```
     pub async fn put(&self, item: T) -> Result<(), Error> {
         while self.is_full() {
-            if self.machine().is_shutdown() {
+            if self.is_shutdown() {
                 return Err(Error::QueueShutDown);
             }
             self.wait(Side::Put, "Queue::put").await?;
@@ -170,13 +274,19 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// # Errors
     /// [`Error::QueueFull`]; [`Error::QueueShutDown`].
     pub fn put_nowait(&self, item: T) -> Result<(), Error> {
-        if self.machine().is_shutdown() {
+        if self.is_shutdown() {
             return Err(Error::QueueShutDown);
         }
         if self.is_full() {
             return Err(Error::QueueFull);
         }
-        wake(self.machine().put(item));
+        self.touch(Part::Tail, Access::Write);
+        self.touch(Part::Slot(self.0.puts.get()), Access::Write);
+        self.0.puts.set(self.0.puts.get() + 1);
+        self.touch(Part::Unfinished, Access::Add);
+        self.touch_line(Side::Get);
+        let getter = self.machine().put(item);
+        wake(getter);
         Ok(())
     }
 
@@ -186,7 +296,7 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// [`Error::Cancelled`]; [`Error::QueueShutDown`] when it is empty too.
     pub async fn get(&self) -> Result<T, Error> {
         while self.is_empty() {
-            if self.machine().is_shutdown() {
+            if self.is_shutdown() {
                 return Err(Error::QueueShutDown);
             }
             self.wait(Side::Get, "Queue::get").await?;
@@ -199,13 +309,16 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// # Errors
     /// [`Error::QueueEmpty`]; [`Error::QueueShutDown`].
     pub fn get_nowait(&self) -> Result<T, Error> {
+        self.touch_is_empty();
+        self.touch_line(Side::Put);
         let taken = self.machine().get();
         let Some((item, next)) = taken else {
-            return Err(match self.machine().is_shutdown() {
+            return Err(match self.is_shutdown() {
                 true => Error::QueueShutDown,
                 false => Error::QueueEmpty,
             });
         };
+        self.touch_take();
         wake(next);
         Ok(item)
     }
@@ -236,6 +349,7 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// }).unwrap();
     /// ```
     pub fn task_done(&self) -> Result<(), Error> {
+        self.touch(Part::Unfinished, Access::Write);
         let Some(joiners) = self.machine().task_done() else {
             return Err(Error::InvalidValue(
                 "task_done is called once per item that get gave, not more often",
@@ -251,6 +365,7 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// # Errors
     /// [`Error::Cancelled`].
     pub async fn join(&self) -> Result<(), Error> {
+        self.touch(Part::Unfinished, Access::Read);
         let unfinished = self.machine().unfinished();
         if unfinished > 0 {
             self.wait(Side::Join, "Event::wait").await?;
@@ -279,8 +394,11 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     async fn wait(&self, side: Side, what: &'static str) -> Result<(), Error> {
         let bound = if side == Side::Join { &self.0.join_bound } else { &self.0.bound };
         let turn = Turn::new(what, bound, |waiter, over| {
-            wake(self.machine().leave(side, waiter, over));
+            self.touch_end(side);
+            let next = self.machine().leave(side, waiter, over);
+            wake(next);
         })?;
+        self.touch_end(side);
         self.machine().enqueue(side, turn.waiter());
         turn.wait().await
     }
@@ -300,14 +418,19 @@ impl<T, O: Order<T>> QueueOf<T, O> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn shutdown(&self, immediate: bool) {
+        self.touch(Part::Shutdown, Access::Write);
         self.machine().shut_down();
         while immediate && !self.is_empty() {
+            self.touch_take();
             let item = self.machine().discard();
             drop(item);
             // More may have been reported as done than were taken.
             let _ = self.task_done();
         }
-        wake(self.machine().empty_lines());
+        self.touch(Part::Getters, Access::Write);
+        self.touch(Part::Putters, Access::Write);
+        let all = self.machine().empty_lines();
+        wake(all);
     }
 }
 

@@ -373,10 +373,18 @@ impl<'a> Checker<'a> {
         };
         let Some(&(step, event)) = run.places.iter().find(named) else { return false };
         let choices = &self.evidence.steps[step as usize].choices;
-        let common = choices.len().min(demand.choices.len());
+        // Where another menu is met, the step has read something else: from there on its choices
+        // are others.
+        let both = choices.iter().zip(&demand.choices);
+        let same = both.take_while(|(a, b)| (a.kind, a.menu) == (b.kind, b.menu));
+        let (mut common, mut agree) = (0, true);
+        for (a, b) in same {
+            common += 1;
+            agree &= a.value == b.value;
+        }
         let (_, before) = &self.events.known[event as usize];
         before.iter().all(|cause| set.contains(cause))
-            && choices[..common] == demand.choices[..common]
+            && agree
             && (!demand.at_least || common == demand.choices.len())
     }
 

@@ -13,13 +13,17 @@
 mod bits;
 mod class;
 mod evidence;
+mod follow;
 mod races;
+mod swaps;
 
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 pub use class::ClassId;
 pub use evidence::{Certificate, Evidence, Refusal};
+pub(crate) use follow::Follow;
 use races::Races;
+pub(crate) use swaps::Swap;
 
 use super::{
     ABANDON, ChoiceKind, Footprint, Guarantee, InStep, Menu, RunPlan, RunReport, Scheduler, Step,

@@ -30,6 +30,9 @@ use super::heap;
 /// # Ok::<(), seedloop::Error>(())
 /// ```
 pub trait Order<T>: 'static {
+    /// Does each item have a place of its own, which no other item changes?
+    #[doc(hidden)]
+    const HAS_SLOTS: bool = false;
     /// Where the items are.
     type Store: Default;
     /// Adds an item.
@@ -75,6 +78,7 @@ pub struct Lifo(());
 pub struct Priority(());
 
 impl<T> Order<T> for Fifo {
+    const HAS_SLOTS: bool = true;
     type Store = VecDeque<T>;
     fn put(store: &mut VecDeque<T>, item: T) {
         store.push_back(item);

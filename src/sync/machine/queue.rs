@@ -107,6 +107,14 @@ impl<T, O: Order<T>, W: Waiting> Machine<T, O, W> {
         all
     }
 
+    pub(crate) fn nobody_waits(&self, side: Side) -> bool {
+        match side {
+            Side::Get => self.getters.first().is_none(),
+            Side::Put => self.putters.first().is_none(),
+            Side::Join => self.unfinished == 0,
+        }
+    }
+
     pub(crate) fn enqueue(&mut self, side: Side, waiter: W) {
         match side {
             Side::Get => self.getters.push(waiter),

@@ -1,5 +1,6 @@
 //! Exhaustive search, against counts that are known from elsewhere and against brute force.
 
+mod check;
 mod fuzz;
 mod known;
 mod primitives;
@@ -32,6 +33,12 @@ struct Explored {
 impl Explored {
     fn check(&self) -> Result<Certificate, Refusal> {
         self.evidence.check()
+    }
+
+    /// Is anything chosen inside a step? Those choices sleep and wake as one, so a class may be run
+    /// more than once.
+    fn has_choices(&self) -> bool {
+        self.evidence.steps().iter().any(|step| !step.choices.is_empty())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Programs whose numbers of interleavings and classes are known: from papers, from other tools'
 //! tests, and from brute force.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
-use seedloop::{Tracked, choose};
+use seedloop::{Error, Event, Lock, Queue, Tracked, choose};
 
 use super::{
     Program, Read,
@@ -453,5 +453,183 @@ pub(super) fn depends_on_reads() -> Program {
             z4.set(0);
         });
         Box::new(move || format!("{},{},{}", x.get(), y.get(), z.get()))
+    })
+}
+
+/// As `spsc`, over the crate's own queue, which may have a bound.
+pub(super) fn queue(items: i64, maxsize: usize) -> Program {
+    program(move || {
+        let (queue, cell) = (Queue::new(maxsize), Cell::new(0));
+        let sender = queue.clone();
+        spawn(async move {
+            for item in 1..=items {
+                let _: Result<(), Error> = sender.put(item).await;
+                if item < items {
+                    yield_now().await;
+                }
+            }
+        });
+        let received = cell.clone();
+        spawn(async move {
+            for _ in 0..items {
+                let item = queue.get().await.unwrap_or(0);
+                received.set(received.get() * 10 + item);
+                yield_now().await;
+            }
+        });
+        reads(&cell)
+    })
+}
+
+/// As `fan_in`, over the crate's own queue.
+pub(super) fn queue_fan_in(tasks: i64) -> Program {
+    program(move || {
+        let (queue, cell) = (Queue::new(0), Cell::new(0));
+        for value in 1..=tasks {
+            let queue = queue.clone();
+            spawn(async move { drop(queue.put(value).await) });
+        }
+        let received = cell.clone();
+        spawn(async move {
+            for _ in 0..tasks {
+                let value = queue.get().await.unwrap_or(0);
+                received.set(received.get() * 10 + value);
+            }
+        });
+        reads(&cell)
+    })
+}
+
+/// As `mutex_hold`, with the crate's own lock.
+pub(super) fn lock_hold(tasks: i64) -> Program {
+    program(move || {
+        let (lock, cell) = (Lock::new(), Cell::new(0));
+        for value in 0..tasks {
+            let (lock, cell) = (lock.clone(), cell.clone());
+            spawn(async move {
+                let Ok(_guard) = lock.acquire().await else { return };
+                yield_now().await;
+                cell.set(cell.get() * 10 + value);
+            });
+        }
+        reads(&cell)
+    })
+}
+
+/// As `philosophers`, with the crate's own locks.
+pub(super) fn lock_philosophers(count: usize) -> Program {
+    program(move || {
+        let forks: Rc<Vec<Lock>> = Rc::new((0..count).map(|_| Lock::new()).collect());
+        for at in 0..count {
+            let forks = forks.clone();
+            spawn(async move {
+                let _left = forks[at].acquire().await;
+                yield_now().await;
+                let _right = forks[(at + 1) % count].acquire().await;
+            });
+        }
+        nothing()
+    })
+}
+
+/// asyncio's gather of n tasks of one poll.
+pub(super) fn own_gather(tasks: usize) -> Program {
+    program(move || {
+        spawn(async move {
+            let tasks: Vec<_> = (0..tasks).map(|_| seedloop::spawn(async {})).collect();
+            drop(seedloop::gather(tasks).await);
+        });
+        nothing()
+    })
+}
+
+/// n tasks in a task group, each with one yield.
+pub(super) fn group(tasks: usize) -> Program {
+    program(move || {
+        spawn(async move {
+            let body = async |group: seedloop::TaskGroup<Error>| {
+                for _ in 0..tasks {
+                    group.spawn(seedloop::yield_now())?;
+                }
+                Ok::<(), Error>(())
+            };
+            drop(seedloop::task_group(body).await);
+        });
+        nothing()
+    })
+}
+
+/// n tasks that sleep for the same time, by the crate's own sleep.
+pub(super) fn own_sleepers(tasks: u64) -> Program {
+    program(move || {
+        for _ in 0..tasks {
+            spawn(async move { drop(seedloop::sleep(Duration::from_secs(5)).await) });
+        }
+        nothing()
+    })
+}
+
+/// An item that comes in the very moment in which its receiver gives up, by the crate's timeout.
+pub(super) fn own_timeout_tie() -> Program {
+    program(move || {
+        let (queue, cell) = (Queue::new(0), Cell::new(0));
+        let sender = queue.clone();
+        spawn(async move {
+            let _: Result<(), Error> = seedloop::sleep(Duration::from_secs(5)).await;
+            let _: Result<(), Error> = sender.put(1).await;
+        });
+        let outcome = cell.clone();
+        spawn(async move {
+            let got: Result<i64, Error> = seedloop::timeout(Duration::from_secs(5), queue.get()).await;
+            outcome.set(if got.is_ok() { 1 } else { 2 });
+        });
+        reads(&cell)
+    })
+}
+
+/// n tasks wait for an event, another sets it.
+pub(super) fn event(tasks: usize) -> Program {
+    program(move || {
+        let event = Event::new();
+        for _ in 0..tasks {
+            let event = event.clone();
+            spawn(async move { drop(event.wait().await) });
+        }
+        spawn(async move { event.set() });
+        nothing()
+    })
+}
+
+/// So many tasks of so many polls, each of which a check may cancel.
+pub(super) fn cancellable(tasks: usize, polls: usize) -> Program {
+    program(move || {
+        for _ in 0..tasks {
+            let body = async move {
+                for _ in 1..polls {
+                    seedloop::yield_now().await?;
+                }
+                Ok::<(), Error>(())
+            };
+            drop(seedloop::spawn(body).cancellable());
+        }
+        nothing()
+    })
+}
+
+/// Two tasks use a lock; the first may be cancelled.
+pub(super) fn cancel_lock_holder() -> Program {
+    program(|| {
+        let (lock, cell) = (Lock::new(), Cell::new(0));
+        for value in 1..=2 {
+            let (lock, cell) = (lock.clone(), cell.clone());
+            let task = seedloop::spawn(async move {
+                let _guard = lock.acquire().await?;
+                seedloop::yield_now().await?;
+                cell.set(cell.get() * 10 + value);
+                Ok::<(), Error>(())
+            });
+            drop(if value == 1 { task.cancellable() } else { task });
+        }
+        reads(&cell)
     })
 }
