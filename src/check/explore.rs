@@ -68,8 +68,7 @@ impl Check {
             Strategy::Within(bound) => {
                 let all = Deviations::within(bound);
                 let mut report = self.runs(Box::new(all.clone()), None, main)?;
-                report.level =
-                    if all.is_over() { Level::Within(bound) } else { Level::Unfinished };
+                report.level = if all.is_over() { Level::Within(bound) } else { Level::Unfinished };
                 Ok(report)
             }
             Strategy::Exhaustive => self.search(main),
@@ -147,7 +146,13 @@ impl Check {
     }
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
-    pub(super) fn explain(&self, report: &Report, token: &Token, failed: Failed, main: Main) -> Box<Failure> {
+    pub(super) fn explain(
+        &self,
+        report: &Report,
+        token: &Token,
+        failed: Failed,
+        main: Main,
+    ) -> Box<Failure> {
         if failed.kind == FailureKind::Panic {
             eprintln!("seedloop: the schedule that panicked runs again, to record its events");
         }

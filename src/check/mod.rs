@@ -108,14 +108,7 @@ impl Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
         let (command, rules) = (None, Rules::default());
-        Check {
-            seed: 0,
-            schedules: 1_000,
-            config,
-            strategy: Strategy::Random,
-            command,
-            rules,
-        }
+        Check { seed: 0, schedules: 1_000, config, strategy: Strategy::Random, command, rules }
     }
 
     /// The seed of all schedules.
@@ -157,7 +150,8 @@ impl Check {
     /// # Examples
     /// ```
     /// use seedloop::{Check, Level, gather, yield_now};
-    /// let report = Check::new().exhaustive().run(|| async { gather([yield_now(), yield_now()]).await });
+    /// let program = || async { gather([yield_now(), yield_now()]).await };
+    /// let report = Check::new().exhaustive().run(program);
     /// assert_eq!(report.level, Level::Interleavings);
     /// assert!(report.to_string().starts_with("exhausted: every interleaving of the steps"));
     /// ```
@@ -174,7 +168,8 @@ impl Check {
     /// # Examples
     /// ```
     /// use seedloop::{Check, Level, gather, yield_now};
-    /// let report = Check::new().deviations(2).run(|| async { gather([yield_now(), yield_now()]).await });
+    /// let program = || async { gather([yield_now(), yield_now()]).await };
+    /// let report = Check::new().deviations(2).run(program);
     /// assert_eq!(report.level, Level::Within(2));
     /// ```
     pub fn deviations(mut self, bound: u32) -> Check {

@@ -91,7 +91,8 @@ impl Check {
             }
             let one = explore::one(&mut runner, main, self.rules);
             let Some(left_at) = follow.left_at() else { continue };
-            if let Some(failed) = one.failed.filter(|failed| failed.kind != FailureKind::Interrupted)
+            if let Some(failed) =
+                one.failed.filter(|failed| failed.kind != FailureKind::Interrupted)
             {
                 return Err(self.explain(report, &one.report.token, failed, main));
             }

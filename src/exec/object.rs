@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// What is mixed into the key of whoever makes an object, so that it is no task's nor callback's.
-const SHARED: u64 = 0x0B1E_C7;
+const SHARED: u64 = 0x000B_1EC7;
 
-/// Names state that tasks share, for searches: two steps are independent if they touch no object in
-/// ways that conflict. Touching it does nothing else. `Copy`; the name survives reordering, since it
-/// says who made the object, as which of its objects.
+/// Names state that tasks share, for searches: two steps are independent if they touch no object
+/// in ways that conflict. Touching it does nothing else. `Copy`; the name survives reordering,
+/// since it says who made the object, as which of its objects.
 ///
 /// One that is made outside a run, or used in another run than its own, has no name: touching it is
 /// touching everything.

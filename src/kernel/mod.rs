@@ -25,9 +25,9 @@ mod futures;
 mod ready;
 mod slab;
 mod tasks;
-mod touched;
 #[cfg(test)]
 mod tests;
+mod touched;
 #[cfg(feature = "lockstep")]
 mod view;
 

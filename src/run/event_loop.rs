@@ -545,7 +545,7 @@ impl Loop {
 
     /// Another run in the same memory, with what the scheduler plans next; false if it plans
     /// nothing.
-pub(super) fn again(&mut self, last: Option<&sched::RunReport>) -> Option<RunPlan> {
+    pub(super) fn again(&mut self, last: Option<&sched::RunReport>) -> Option<RunPlan> {
         let plan = self.shell.core.borrow_mut().scheduler.next_run(last)?;
         if !self.shell.reset() {
             let scheduler =

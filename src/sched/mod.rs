@@ -29,8 +29,8 @@ pub use fifo::Fifo;
 pub use footprint::{Access, Footprint};
 pub use random::RandomWalk;
 pub use replay::Replay;
-pub(crate) use search::{Follow, Swap};
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
+pub(crate) use search::{Follow, Swap};
 pub use step::{InStep, Step, StepId};
 pub use swarm::Swarm;
 

@@ -91,7 +91,7 @@ pub struct InStep {
 /// assert!(writes.get() > 0);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Step {
     /// Its name.
     pub id: StepId,

@@ -45,7 +45,8 @@ impl Barrier {
         if parties == 0 {
             return Err(Error::InvalidValue("a barrier needs at least one party"));
         }
-        let (condition, machine) = (Condition::new(), Watched::new("barrier", Machine::new(parties)));
+        let (condition, machine) =
+            (Condition::new(), Watched::new("barrier", Machine::new(parties)));
         Ok(Barrier(Rc::new(Inner { condition, machine })))
     }
 

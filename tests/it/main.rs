@@ -1,6 +1,5 @@
 //! All integration tests, in one binary.
 
-mod search;
 mod asyncio_traps;
 mod cancel;
 mod edges;
@@ -14,6 +13,7 @@ mod notes;
 mod outcome;
 mod primitives;
 mod replay;
+mod search;
 mod shrink;
 mod snapshots;
 mod streams;

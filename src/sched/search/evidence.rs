@@ -12,7 +12,7 @@
 //! another: a theorem about sets, which `proofs/` does not have yet.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fmt,
     rc::Rc,
 };
@@ -42,7 +42,7 @@ pub struct Evidence {
     start: Vec<u64>,
     /// The steps that occur, each once.
     steps: Vec<Step>,
-    numbers: HashMap<Step, u32>,
+    numbers: BTreeMap<Step, u32>,
     runs: Vec<Vec<u32>>,
 }
 
@@ -90,7 +90,10 @@ impl fmt::Display for Refusal {
             return write!(f, "of the races {reversals} reversals were not explored");
         }
         if *alternatives > 0 {
-            return write!(f, "of the choices inside steps {alternatives} values were not explored");
+            return write!(
+                f,
+                "of the choices inside steps {alternatives} values were not explored"
+            );
         }
         write!(f, "{circular} demands are only answered in a circle")
     }
@@ -137,8 +140,7 @@ impl Evidence {
     /// What is missing.
     pub fn check(&self) -> Result<Certificate, Refusal> {
         let mut events = Events::default();
-        let runs: Vec<Run> =
-            self.runs.iter().map(|run| events.read(&self.steps, run)).collect();
+        let runs: Vec<Run> = self.runs.iter().map(|run| events.read(&self.steps, run)).collect();
         let mut checker = Checker::new(self, &events, &runs);
         for at in 0..runs.len() {
             checker.demand_reversals(at);
@@ -160,7 +162,7 @@ type Event = u32;
 struct Events {
     /// Of each its step, and the events right before it.
     known: Vec<(u32, Vec<Event>)>,
-    numbers: HashMap<(u32, Vec<Event>), Event>,
+    numbers: BTreeMap<(u32, Vec<Event>), Event>,
 }
 
 /// A run as events.
@@ -177,28 +179,27 @@ struct Run {
 
 impl Events {
     fn read(&mut self, steps: &[Step], numbers: &[u32]) -> Run {
-        let step = |at: usize| &steps[numbers[at] as usize];
+        let steps: Vec<&Step> = numbers.iter().map(|&number| &steps[number as usize]).collect();
         let mut run = Run {
-            places: Vec::with_capacity(numbers.len()),
-            before: Vec::with_capacity(numbers.len()),
+            places: Vec::with_capacity(steps.len()),
+            before: Vec::with_capacity(steps.len()),
             races: Vec::new(),
             sorted: Vec::new(),
         };
-        for at in 0..numbers.len() {
+        for (at, step) in steps.iter().enumerate() {
             let mut before = vec![false; at];
             let mut key = Vec::new();
-            for other in (0..at).rev() {
-                let same = step(other).id.owner == step(at).id.owner;
-                let depends = same || step(other).footprint.conflicts(&step(at).footprint);
+            for (other, earlier) in steps[..at].iter().enumerate().rev() {
+                let same = earlier.id.owner == step.id.owner;
+                let depends = same || earlier.footprint.conflicts(&step.footprint);
                 if before[other] || !depends {
                     continue;
                 }
                 before[other] = true;
-                for (earlier, is_before) in run.before[other].iter().enumerate() {
-                    before[earlier] |= is_before;
-                }
+                let all = before.iter_mut().zip(&run.before[other]);
+                all.for_each(|(before, is_before)| *before |= is_before);
                 key.push(run.places[other].1);
-                if !same && !step(other).id.is_clock() && !step(at).id.is_clock() {
+                if !same && !earlier.id.is_clock() && !step.id.is_clock() {
                     run.races.push((other, at));
                 }
             }
@@ -241,7 +242,7 @@ impl Run {
 
 /// A demand: a run that has all of a set of events, and the step of this name with no event before
 /// it but some of these, and with these choices inside.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Demand {
     /// The events of the set that no other of it comes after.
     last: Vec<Event>,
@@ -262,9 +263,9 @@ struct Checker<'a> {
     runs: &'a [Run],
     /// The runs that contain an event, by event.
     containing: Vec<Vec<usize>>,
-    answers: HashMap<Demand, Answers>,
+    answers: BTreeMap<Demand, Answers>,
     /// What each demand on a step of a run is answered by.
-    demanded: HashMap<Place, Vec<Answers>>,
+    demanded: BTreeMap<Place, Vec<Answers>>,
     met: Certificate,
     missing: Refusal,
 }
@@ -277,7 +278,7 @@ impl<'a> Checker<'a> {
         }
         let met = Certificate { runs: runs.len() as u64, reversals: 0, alternatives: 0 };
         let missing = Refusal { reversals: 0, alternatives: 0, circular: 0 };
-        let (answers, demanded) = (HashMap::new(), HashMap::new());
+        let (answers, demanded) = (BTreeMap::new(), BTreeMap::new());
         Checker { evidence, events, runs, containing, answers, demanded, met, missing }
     }
 
@@ -346,16 +347,19 @@ impl<'a> Checker<'a> {
         at_least: bool,
     ) -> Answers {
         let is_last = |&&at: &&usize| !kept.iter().any(|&later| run.happens_after(later, at));
-        let mut last: Vec<Event> = kept.iter().filter(is_last).map(|&at| run.places[at].1).collect();
+        let mut last: Vec<Event> =
+            kept.iter().filter(is_last).map(|&at| run.places[at].1).collect();
         last.sort_unstable();
         let demand = Demand { last, step, choices, at_least };
         if let Some(answers) = self.answers.get(&demand) {
             return answers.clone();
         }
-        let set: HashSet<Event> = kept.iter().map(|&at| run.places[at].1).collect();
+        let set: BTreeSet<Event> = kept.iter().map(|&at| run.places[at].1).collect();
         let rarest = demand.last.iter().map(|&event| &self.containing[event as usize]);
         let answers: Vec<usize> = match rarest.min_by_key(|runs| runs.len()) {
-            Some(runs) => runs.iter().copied().filter(|&at| self.meets(at, &demand, &set)).collect(),
+            Some(runs) => {
+                runs.iter().copied().filter(|&at| self.meets(at, &demand, &set)).collect()
+            }
             None => (0..self.runs.len()).filter(|&at| self.meets(at, &demand, &set)).collect(),
         };
         let answers = Rc::new(answers);
@@ -363,14 +367,13 @@ impl<'a> Checker<'a> {
         answers
     }
 
-    fn meets(&self, at: usize, demand: &Demand, set: &HashSet<Event>) -> bool {
+    fn meets(&self, at: usize, demand: &Demand, set: &BTreeSet<Event>) -> bool {
         let run = &self.runs[at];
         if !demand.last.iter().all(|&event| run.has(event)) {
             return false;
         }
-        let named = |&&(step, _): &&(u32, Event)| {
-            self.evidence.steps[step as usize].id == demand.step
-        };
+        let named =
+            |&&(step, _): &&(u32, Event)| self.evidence.steps[step as usize].id == demand.step;
         let Some(&(step, event)) = run.places.iter().find(named) else { return false };
         let choices = &self.evidence.steps[step as usize].choices;
         // Where another menu is met, the step has read something else: from there on its choices
@@ -390,11 +393,11 @@ impl<'a> Checker<'a> {
 
     /// How many steps of runs have demands that are only answered in a circle.
     fn unranked(&self) -> u64 {
-        let mut ranked: HashSet<Place> = HashSet::new();
+        let mut ranked: BTreeSet<Place> = BTreeSet::new();
         let mut left: Vec<(&Place, &Vec<Answers>)> = self.demanded.iter().collect();
         loop {
             let before = left.len();
-            let is_ranked = |place: Place, ranked: &HashSet<Place>| {
+            let is_ranked = |place: Place, ranked: &BTreeSet<Place>| {
                 ranked.contains(&place) || !self.demanded.contains_key(&place)
             };
             left.retain(|&(&(run, step), demands)| {

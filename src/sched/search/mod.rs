@@ -7,8 +7,9 @@
 //! does (Flanagan and Godefroid, POPL 2005; source sets: Abdulla, Aronis, Jonsson and Sagonas, POPL
 //! 2014). As published that is unsound where a step is a poll, whose accesses depend on what it
 //! reads. The changes that [`Reduction::Full`] and [`Reduction::Both`] make have lost nothing in
-//! hundreds of thousands of programs, but nobody has proved them: so what a search has found is
-//! [checked](Evidence) by itself, and a search that fails the check is repeated with less reduction.
+//! many thousands of random programs, but nobody has proved them: so what a search has found is
+//! [checked](Evidence) by itself, and a search that fails the check is repeated with less
+//! reduction.
 
 mod bits;
 mod class;

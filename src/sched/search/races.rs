@@ -76,13 +76,7 @@ impl Races {
 
     /// With which steps a run may begin, from the place of `first` on, that has all up to `end`
     /// that does not happen after `first`, and then the step of `second`.
-    pub(super) fn begins(
-        &self,
-        steps: &[Step],
-        first: usize,
-        second: usize,
-        end: usize,
-    ) -> Begins {
+    pub(super) fn begins(&self, steps: &[Step], first: usize, second: usize, end: usize) -> Begins {
         let mut inside = Bits::below(steps.len());
         let mut begins = Begins {
             owners: Vec::new(),

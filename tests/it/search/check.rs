@@ -2,9 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use seedloop::{
-    Check, Error, FailureKind, Level, Lock, Tracked, gather, sleep, spawn, yield_now,
-};
+use seedloop::{Check, Error, FailureKind, Level, Lock, Tracked, gather, sleep, spawn, yield_now};
 
 /// Two tasks read, yield, write.
 async fn lost_update(lock: Option<Lock>) -> Result<(), Error> {
@@ -42,9 +40,8 @@ fn a_bug_is_found_and_its_token_replays_it() {
 fn without_a_bug_the_report_says_what_was_obtained() {
     let all = Check::new().exhaustive().run(|| lost_update(Some(Lock::new())));
     assert_eq!(all.level, Level::Interleavings);
-    let classes = Check::new().exhaustive().tracked().run(|| async {
-        lost_update(Some(Lock::new())).await
-    });
+    let classes =
+        Check::new().exhaustive().tracked().run(|| async { lost_update(Some(Lock::new())).await });
     assert!(matches!(classes.level, Level::Behaviours { swaps: 1.., .. }), "{classes}");
     assert!(classes.schedules < all.schedules, "{classes}\n{all}");
     let text = classes.to_string();

@@ -46,7 +46,10 @@ fn check_with(config: &Config, all: Vec<Known>) {
                 assert_eq!(reduction, Reduction::Sleep, "{name}");
                 continue;
             };
-            println!("{name}, {reduction:?}: {} + {}", found.complete, found.abandoned);
+            println!(
+                "{name}, {reduction:?}: {} + {} runs given up, {:?}",
+                found.complete, found.abandoned, found.took
+            );
             assert_eq!(found.classes.len() as u64, classes, "{name}: classes by {reduction:?}");
             assert!(found.complete == classes || found.has_choices(), "{name}: one twice");
             assert_eq!(found.check().map(|_| ()), Ok(()), "{name}: evidence of {reduction:?}");
@@ -131,6 +134,23 @@ fn programs_over_plain_primitives() {
         known("timeout_tie, random", timeout_tie(true), 56, 12),
         known("ping_pong(2)", ping_pong(2), 2, 2),
         known("ping_pong(4)", ping_pong(4), 2, 2),
+    ]);
+}
+
+/// The same programs with more tasks.
+#[test]
+#[ignore = "takes a minute in release code"]
+fn larger_programs() {
+    check(vec![
+        known("writers(7)", writers(7), None, 5040),
+        known("readers(13)", readers(13), None, 8192),
+        known("lastzero(4)", lastzero(4), 44_300, 28),
+        known("lastzero(8)", lastzero(8), None, 704),
+        known("lastzero(10)", lastzero(10), None, 3328),
+        known("indexer(13)", indexer(13), None, 64),
+        known("filesystem(18)", filesystem(18), None, 32),
+        known("fan_in(5)", fan_in(5), 3840, 3840),
+        known("mutex_hold(5)", mutex_hold(5), 12_240, 12_240),
     ]);
 }
 

@@ -10,6 +10,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
     rc::Rc,
+    time::{Duration, Instant},
 };
 
 use seedloop::{
@@ -28,6 +29,7 @@ struct Explored {
     classes: BTreeSet<ClassId>,
     outcomes: BTreeSet<String>,
     evidence: Evidence,
+    took: Duration,
 }
 
 impl Explored {
@@ -71,6 +73,7 @@ fn explore(
     config: &Config,
     most: u64,
 ) -> Option<Explored> {
+    let start = Instant::now();
     let search = Search::new(reduction).counting_classes();
     let config = config.clone().one_by_one(true).tracked(true).probe(false);
     let mut outcomes = BTreeSet::new();
@@ -84,11 +87,12 @@ fn explore(
         outcomes.extend(outcome);
         last = Some(ran.summary(true));
     }
+    let took = start.elapsed();
     let found = search.found();
     assert!(found.is_over, "{found:?}");
     let evidence = search.take_evidence();
     let (complete, abandoned, classes) = (found.complete, found.abandoned, found.classes);
-    Some(Explored { complete, abandoned, classes, outcomes, evidence })
+    Some(Explored { complete, abandoned, classes, outcomes, evidence, took })
 }
 
 /// What tells one run from another: its steps, and what was chosen inside them.
@@ -123,8 +127,11 @@ fn audit(evidence: &Evidence) -> Result<(), String> {
 /// Where a run with two neighbours swapped is not the run that it should be.
 fn differences(at: usize, expected: &[&Step], found: Option<&Vec<&Step>>) -> String {
     let line = |step: &&Step| {
-        let objects: Vec<String> =
-            step.footprint.objects().map(|(object, ways)| format!("{object:016x}:{ways}")).collect();
+        let objects: Vec<String> = step
+            .footprint
+            .objects()
+            .map(|(object, ways)| format!("{object:016x}:{ways}"))
+            .collect();
         format!("{:016x}.{} {}", step.id.owner, step.id.ordinal, objects.join(" "))
     };
     let mut text = format!("steps {} and {at} were swapped", at - 1);

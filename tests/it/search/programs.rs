@@ -580,7 +580,8 @@ pub(super) fn own_timeout_tie() -> Program {
         });
         let outcome = cell.clone();
         spawn(async move {
-            let got: Result<i64, Error> = seedloop::timeout(Duration::from_secs(5), queue.get()).await;
+            let got: Result<i64, Error> =
+                seedloop::timeout(Duration::from_secs(5), queue.get()).await;
             outcome.set(if got.is_ok() { 1 } else { 2 });
         });
         reads(&cell)
