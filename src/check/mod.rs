@@ -58,6 +58,8 @@ pub struct Check {
     schedules: u64,
     config: Config,
     strategy: Strategy,
+    #[cfg(feature = "json")]
+    evidence_file: Option<std::path::PathBuf>,
     command: Option<String>,
     rules: Rules,
 }
@@ -108,7 +110,16 @@ impl Check {
         let config = Config::default().fresh_wakers(true).steps_max(1_000_000);
         let config = config.instant_steps_max(10_000).watchdog(Some(HANG));
         let (command, rules) = (None, Rules::default());
-        Check { seed: 0, schedules: 1_000, config, strategy: Strategy::Random, command, rules }
+        Check {
+            seed: 0,
+            schedules: 1_000,
+            config,
+            strategy: Strategy::Random,
+            #[cfg(feature = "json")]
+            evidence_file: None,
+            command,
+            rules,
+        }
     }
 
     /// The seed of all schedules.
@@ -201,6 +212,22 @@ impl Check {
     /// ```
     pub fn tracked(mut self) -> Check {
         self.config = self.config.tracked(true);
+        self
+    }
+
+    /// Where an [exhaustive](Check::exhaustive) check with [`tracked`](Check::tracked) leaves its
+    /// evidence, as JSON ([`Evidence::to_json`](crate::sched::Evidence::to_json)): the example
+    /// `certificate` checks it without the program. Needs the feature `json`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use seedloop::{Check, yield_now};
+    /// let check = Check::new().exhaustive().tracked().evidence_file("target/evidence.json");
+    /// check.run(|| async { yield_now().await });
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn evidence_file(mut self, path: impl Into<std::path::PathBuf>) -> Check {
+        self.evidence_file = Some(path.into());
         self
     }
 

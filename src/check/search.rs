@@ -25,6 +25,8 @@ impl Check {
                 return Ok(report);
             }
             let evidence = search.take_evidence();
+            #[cfg(feature = "json")]
+            self.write_evidence(&evidence)?;
             // If steps are not independent that are taken for it, the rest means nothing.
             let swaps = self.audit(&report, &evidence.swaps(SWAPS), main)?;
             match (evidence.check(), reduction.weaker()) {
@@ -108,6 +110,16 @@ impl Check {
             return Err(self.failed(report, FailureKind::Dependence, text, one.report));
         }
         Ok(swaps.len() as u64)
+    }
+
+    /// Leaves the evidence where it is wanted.
+    #[cfg(feature = "json")]
+    fn write_evidence(&self, evidence: &crate::sched::Evidence) -> Result<(), Box<Failure>> {
+        let Some(path) = &self.evidence_file else { return Ok(()) };
+        std::fs::write(path, evidence.to_json()).map_err(|error| {
+            let text = format!("the evidence cannot be written to {}: {error}", path.display());
+            Box::new(Failure::usage(text))
+        })
     }
 
     /// How runs of a search are configured.

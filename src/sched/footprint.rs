@@ -40,6 +40,10 @@ pub enum Access {
 }
 
 impl Access {
+    /// All of them.
+    pub const ALL: [Access; 5] =
+        [Access::Read, Access::Write, Access::Add, Access::Ready, Access::Take];
+
     /// Do two such accesses of one object commute?
     pub fn commutes(self, other: Access) -> bool {
         self == other && matches!(self, Access::Read | Access::Add | Access::Ready)

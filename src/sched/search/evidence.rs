@@ -39,7 +39,7 @@ use super::super::{Access, InStep, Step, StepId};
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     /// The owners that are ready before anything has run.
-    start: Vec<u64>,
+    pub(super) start: Vec<u64>,
     /// The steps that occur, each once.
     steps: Vec<Step>,
     numbers: BTreeMap<Step, u32>,

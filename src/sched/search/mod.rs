@@ -15,6 +15,8 @@ mod bits;
 mod class;
 mod evidence;
 mod follow;
+#[cfg(feature = "json")]
+mod json;
 mod races;
 mod swaps;
 

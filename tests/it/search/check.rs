@@ -2,7 +2,11 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use seedloop::{Check, Error, FailureKind, Level, Lock, Tracked, gather, sleep, spawn, yield_now};
+use seedloop::{
+    Check, Error, FailureKind, Level, Lock, Tracked, gather,
+    sched::{Evidence, Step},
+    sleep, spawn, yield_now,
+};
 
 /// Two tasks read, yield, write.
 async fn lost_update(lock: Option<Lock>) -> Result<(), Error> {
@@ -70,6 +74,31 @@ fn state_that_is_not_tracked_is_found_by_the_audit() {
     assert_eq!(failure.kind, FailureKind::Dependence, "{failure}");
     assert!(failure.text.contains("state that is not tracked"), "{failure}");
     assert!(failure.text.contains("steps of a and b") || failure.text.contains("steps of b and a"));
+}
+
+#[test]
+fn evidence_is_checked_from_its_file_alone() {
+    let path = std::env::temp_dir().join(format!("seedloop-evidence-{}", std::process::id()));
+    let check = Check::new().exhaustive().tracked().evidence_file(&path);
+    let report = check.run(|| lost_update(Some(Lock::new())));
+    let text = std::fs::read_to_string(&path).expect("it was written");
+    std::fs::remove_file(&path).expect("it is ours");
+    let evidence = Evidence::from_json(&text).expect("it reads back");
+    assert_eq!(evidence.to_json(), text);
+    let certificate = evidence.check().expect("it is complete");
+    assert_eq!(certificate.runs, report.schedules);
+    // Any run that is left out is missed.
+    let steps = evidence.steps();
+    for missing in evidence.runs() {
+        let mut less = Evidence::new([steps[evidence.runs()[0][0] as usize].id.owner]);
+        for run in evidence.runs().iter().filter(|run| *run != missing) {
+            let run: Vec<Step> = run.iter().map(|&step| steps[step as usize].clone()).collect();
+            less.add(&run);
+        }
+        assert!(less.check().is_err(), "nobody misses {missing:?}");
+    }
+    let nowhere = Check::new().exhaustive().tracked().evidence_file("/nowhere/evidence.json");
+    assert_eq!(nowhere.try_run(|| async {}).unwrap_err().kind, FailureKind::Usage);
 }
 
 #[test]
