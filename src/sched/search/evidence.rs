@@ -141,15 +141,13 @@ impl Evidence {
     pub fn check(&self) -> Result<Certificate, Refusal> {
         let mut events = Events::default();
         let runs: Vec<Run> = self.runs.iter().map(|run| events.read(&self.steps, run)).collect();
-        let mut checker = Checker::new(self, &events, &runs);
-        for at in 0..runs.len() {
-            checker.demand_reversals(at);
-            checker.demand_alternatives(at);
-        }
-        checker.missing.circular = checker.unranked();
-        match checker.missing {
-            Refusal { reversals: 0, alternatives: 0, circular: 0 } => Ok(checker.met),
-            missing => Err(missing),
+        // A few answers to each demand are enough, unless they go round in a circle.
+        let few = Checker::new(self, &events, &runs, ANSWERS).check();
+        match few {
+            Err(Refusal { reversals: 0, alternatives: 0, .. }) => {
+                Checker::new(self, &events, &runs, usize::MAX).check()
+            }
+            settled => settled,
         }
     }
 }
@@ -252,6 +250,9 @@ struct Demand {
     at_least: bool,
 }
 
+/// How many answers to a demand are looked for at first.
+const ANSWERS: usize = 4;
+
 /// A step of a run.
 type Place = (usize, StepId);
 /// The runs that answer a demand.
@@ -268,10 +269,17 @@ struct Checker<'a> {
     demanded: BTreeMap<Place, Vec<Answers>>,
     met: Certificate,
     missing: Refusal,
+    /// How many answers to a demand are looked for.
+    most: usize,
 }
 
 impl<'a> Checker<'a> {
-    fn new(evidence: &'a Evidence, events: &'a Events, runs: &'a [Run]) -> Checker<'a> {
+    fn new(
+        evidence: &'a Evidence,
+        events: &'a Events,
+        runs: &'a [Run],
+        most: usize,
+    ) -> Checker<'a> {
         let mut containing = vec![Vec::new(); events.known.len()];
         for (at, run) in runs.iter().enumerate() {
             run.sorted.iter().for_each(|&event| containing[event as usize].push(at));
@@ -279,7 +287,19 @@ impl<'a> Checker<'a> {
         let met = Certificate { runs: runs.len() as u64, reversals: 0, alternatives: 0 };
         let missing = Refusal { reversals: 0, alternatives: 0, circular: 0 };
         let (answers, demanded) = (BTreeMap::new(), BTreeMap::new());
-        Checker { evidence, events, runs, containing, answers, demanded, met, missing }
+        Checker { evidence, events, runs, containing, answers, demanded, met, missing, most }
+    }
+
+    fn check(mut self) -> Result<Certificate, Refusal> {
+        for at in 0..self.runs.len() {
+            self.demand_reversals(at);
+            self.demand_alternatives(at);
+        }
+        self.missing.circular = self.unranked();
+        match self.missing {
+            Refusal { reversals: 0, alternatives: 0, circular: 0 } => Ok(self.met),
+            missing => Err(missing),
+        }
     }
 
     fn step(&self, run: &Run, place: usize) -> &'a Step {
@@ -356,11 +376,10 @@ impl<'a> Checker<'a> {
         }
         let set: BTreeSet<Event> = kept.iter().map(|&at| run.places[at].1).collect();
         let rarest = demand.last.iter().map(|&event| &self.containing[event as usize]);
+        let meets = |&at: &usize| self.meets(at, &demand, &set);
         let answers: Vec<usize> = match rarest.min_by_key(|runs| runs.len()) {
-            Some(runs) => {
-                runs.iter().copied().filter(|&at| self.meets(at, &demand, &set)).collect()
-            }
-            None => (0..self.runs.len()).filter(|&at| self.meets(at, &demand, &set)).collect(),
+            Some(runs) => runs.iter().copied().filter(meets).take(self.most).collect(),
+            None => (0..self.runs.len()).filter(meets).take(self.most).collect(),
         };
         let answers = Rc::new(answers);
         self.answers.insert(demand, answers.clone());
