@@ -149,7 +149,7 @@ impl Check {
         self
     }
 
-    /// Runs every interleaving of the program's steps instead of a sample, up to a million of them
+    /// Runs every interleaving of the program's steps instead of a sample, up to a million runs
     /// unless [`schedules`](Check::schedules) says otherwise after this. What a step is: from one
     /// await that waits to the next, a callback, a timer that is due. Timers come at any place once
     /// they are due, and what is chosen inside steps ([`choose`](crate::choose), cancellations) is

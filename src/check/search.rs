@@ -48,7 +48,7 @@ impl Check {
         let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
         let mut last = None;
         while runner.again(last.as_ref()).is_some() {
-            if report.schedules == self.schedules {
+            if report.schedules + report.abandoned == self.schedules {
                 return Ok(report);
             }
             let one = explore::one(&mut runner, main, self.rules);

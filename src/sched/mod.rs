@@ -142,6 +142,34 @@ impl<'a> Menu<'a> {
 
     /// The steps behind the options, if the choice is which runs next, and the scheduler
     /// [watches](Scheduler::watches) them.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use seedloop::{Config, Error, Runner, sched::*, yield_now};
+    /// /// asyncio's order; counts how often there is nothing to choose.
+    /// struct Forced(Rc<Cell<u32>>);
+    /// impl Scheduler for Forced {
+    ///     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+    ///         self.0.set(self.0.get() + u32::from(menu.steps().len() == 1));
+    ///         0
+    ///     }
+    ///     fn watches(&self) -> Watch {
+    ///         Watch::Steps
+    ///     }
+    ///     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+    ///         last.is_none().then_some(RunPlan { run: 0 })
+    ///     }
+    ///     fn guarantee(&self) -> Guarantee {
+    ///         Guarantee::One
+    ///     }
+    /// }
+    /// let forced = Rc::new(Cell::new(0));
+    /// let scheduler = Box::new(Forced(forced.clone()));
+    /// Runner::with_scheduler(Config::default(), scheduler).run(yield_now())?;
+    /// assert!(forced.get() >= 2); // main's two steps
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn steps(&self) -> &'a [StepId] {
         self.steps
     }
@@ -192,7 +220,31 @@ impl<'a> Menu<'a> {
 }
 
 /// In answer to the question which step runs next: nothing new can come of this run, which ends
-/// here and counts for nothing.
+/// here and counts for nothing. Main's result is [`Error::Interrupted`](crate::Error::Interrupted).
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, sched::*, yield_now};
+/// /// Lets nothing run.
+/// struct Nothing;
+/// impl Scheduler for Nothing {
+///     fn choose(&mut self, _: &Menu<'_>) -> u32 {
+///         ABANDON
+///     }
+///     fn watches(&self) -> Watch {
+///         Watch::Steps
+///     }
+///     fn next_run(&mut self, _: Option<&RunReport>) -> Option<RunPlan> {
+///         None
+///     }
+///     fn guarantee(&self) -> Guarantee {
+///         Guarantee::One
+///     }
+/// }
+/// let mut runner = Runner::with_scheduler(Config::default(), Box::new(Nothing));
+/// assert!(matches!(runner.run(yield_now()), Err(Error::Interrupted)));
+/// assert_eq!(runner.finish().steps, 0);
+/// ```
 pub const ABANDON: u32 = u32::MAX;
 
 /// What a scheduler wants to know of each step.
@@ -246,7 +298,9 @@ pub trait Scheduler {
         Watch::Nothing
     }
 
-    /// A step has ended. Called only for a scheduler that watches.
+    /// A step has ended. Called only for a scheduler that watches; for an example see [`Step`].
+    /// After the last one it is called once more for each handle that is still ready, and never
+    /// runs.
     fn stepped(&mut self, _step: Step) {}
 
     /// An event has happened. Called only while the run records its trace.

@@ -52,6 +52,12 @@ impl<T> Tracked<T> {
     }
 
     /// The value: reads it.
+    ///
+    /// # Examples
+    /// ```
+    /// let name = seedloop::Tracked::new("ann");
+    /// assert_eq!(name.get(), "ann");
+    /// ```
     pub fn get(&self) -> T
     where
         T: Clone,
@@ -78,6 +84,13 @@ impl<T> Tracked<T> {
     ///
     /// # Panics
     /// While it is borrowed.
+    ///
+    /// # Examples
+    /// ```
+    /// let name = seedloop::Tracked::new("ann");
+    /// name.set("bob");
+    /// assert_eq!(name.get(), "bob");
+    /// ```
     pub fn set(&self, value: T) {
         drop(self.replace(value));
     }

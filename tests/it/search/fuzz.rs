@@ -300,7 +300,7 @@ fn fuzz(kind: Kind, cancellations: u32) -> Tally {
         let mut dice = Dice::new(seed);
         let count = 2 + dice.roll(3);
         let tasks: Vec<Vec<Op>> = (0..count).map(|_| ops(&mut dice, kind, count, 0)).collect();
-        let config = Config::default().cancellations(cancellations);
+        let config = Config::default().cancellations(cancellations).fresh_wakers(seed % 2 == 1);
         let program = program(tasks.clone());
         let Some(brute) = explore(&program, Reduction::None, &config, most) else {
             tally.too_many += 1;
