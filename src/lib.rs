@@ -71,11 +71,11 @@ pub mod trace;
 ///
 /// # Examples
 /// ```
-/// use seedloop::{Error, Outcome, marker::IsResult};
-/// /// The compiler finds the marker `M`; here it is `IsResult`.
+/// use seedloop::{Error, Outcome, marker::IsPlain};
+/// /// The compiler finds the marker `M`.
 /// fn is_outcome<T: Outcome<M>, M>(_: &T) {}
 /// is_outcome(&Ok::<u8, Error>(1));
-/// is_outcome::<Result<u8, Error>, IsResult>(&Ok(1));
+/// is_outcome::<u8, IsPlain>(&1);
 /// ```
 pub mod marker {
     pub use crate::{

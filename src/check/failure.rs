@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     exec::Error,
-    trace::{Digest, Kind, Token, Trace},
+    trace::{Digest, Kind, Plan, Token, Trace},
 };
 
 /// The events that a failure shows.
@@ -233,11 +233,16 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { kind, text, schedule, schedules, seed, .. } = self;
         let Some(token) = &self.token else {
-            return write!(f, "{text}");
+            if self.trace.events().is_empty() {
+                return write!(f, "{text}");
+            }
+            writeln!(f, "{text}")?;
+            return self.write_events(f);
         };
-        match (self.is_replay, self.is_given) {
-            (true, _) => writeln!(f, "{kind} in a replay")?,
-            (_, true) => writeln!(f, "{kind} in the given schedule")?,
+        match (self.is_replay, self.is_given, &token.plan) {
+            (true, ..) => writeln!(f, "{kind} in a replay")?,
+            (_, true, _) => writeln!(f, "{kind} in the given schedule")?,
+            (.., Plan::Raw(_)) => writeln!(f, "{kind} in schedule {schedule} of the search")?,
             _ => writeln!(f, "{kind} in schedule {schedule} of {schedules}, seed {seed}")?,
         }
         writeln!(f, "{text}")?;

@@ -107,7 +107,10 @@ impl Check {
                 actor(swap.second),
                 actor(left_at),
             );
-            return Err(self.failed(report, FailureKind::Dependence, text, one.report));
+            let mut failure = self.failed(report, FailureKind::Dependence, text, one.report);
+            // The schedule by itself does not fail.
+            failure.token = None;
+            return Err(failure);
         }
         Ok(swaps.len() as u64)
     }

@@ -33,7 +33,8 @@ impl Evidence {
     /// # Examples
     /// ```
     /// use seedloop::sched::Evidence;
-    /// assert!(Evidence::from_json(r#"{"start":[],"steps":[],"runs":[]}"#).unwrap().check().is_ok());
+    /// let nothing = Evidence::from_json(r#"{"start":[],"steps":[],"runs":[]}"#).unwrap();
+    /// assert!(nothing.check().is_ok());
     /// let error = Evidence::from_json(r#"{"start":[],"steps":[],"runs":[[3]]}"#).unwrap_err();
     /// assert_eq!(error, "run 0 names step 3, and there are 0 steps");
     /// ```

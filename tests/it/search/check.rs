@@ -32,6 +32,7 @@ fn a_bug_is_found_and_its_token_replays_it() {
         let failure = check.try_run(|| lost_update(None)).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Panic);
         assert!(failure.text.contains("an update was lost"), "{failure}");
+        assert!(failure.to_string().starts_with("Panic in schedule 1 of the search"), "{failure}");
         let token = failure.token.expect("a schedule has failed");
         assert!(token.settings.one_by_one);
         let mut again = seedloop::Runner::replay(&token).expect("a token that was just made");
@@ -73,7 +74,9 @@ fn state_that_is_not_tracked_is_found_by_the_audit() {
     let failure = failure.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Dependence, "{failure}");
     assert!(failure.text.contains("state that is not tracked"), "{failure}");
-    assert!(failure.text.contains("steps of a and b") || failure.text.contains("steps of b and a"));
+    let text = failure.to_string();
+    assert!(text.starts_with("steps of a and b") || text.starts_with("steps of b and a"), "{text}");
+    assert!(text.contains("what happened:") && failure.token.is_none(), "{text}");
 }
 
 #[test]
