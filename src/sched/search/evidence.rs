@@ -253,6 +253,9 @@ struct Demand {
 /// How many answers to a demand are looked for at first.
 const ANSWERS: usize = 4;
 
+/// So many runs are looked at one by one.
+const FEW: usize = 64;
+
 /// A step of a run.
 type Place = (usize, StepId);
 /// The runs that answer a demand.
@@ -269,6 +272,8 @@ struct Checker<'a> {
     demanded: BTreeMap<Place, Vec<Answers>>,
     met: Certificate,
     missing: Refusal,
+    /// The runs that contain an event, as a row of bits, for events that are in many.
+    rows: BTreeMap<Event, Vec<u64>>,
     /// How many answers to a demand are looked for.
     most: usize,
 }
@@ -287,7 +292,18 @@ impl<'a> Checker<'a> {
         let met = Certificate { runs: runs.len() as u64, reversals: 0, alternatives: 0 };
         let missing = Refusal { reversals: 0, alternatives: 0, circular: 0 };
         let (answers, demanded) = (BTreeMap::new(), BTreeMap::new());
-        Checker { evidence, events, runs, containing, answers, demanded, met, missing, most }
+        Checker {
+            evidence,
+            events,
+            runs,
+            containing,
+            answers,
+            demanded,
+            met,
+            missing,
+            rows: BTreeMap::new(),
+            most,
+        }
     }
 
     fn check(mut self) -> Result<Certificate, Refusal> {
@@ -375,15 +391,57 @@ impl<'a> Checker<'a> {
             return answers.clone();
         }
         let set: BTreeSet<Event> = kept.iter().map(|&at| run.places[at].1).collect();
-        let rarest = demand.last.iter().map(|&event| &self.containing[event as usize]);
-        let meets = |&at: &usize| self.meets(at, &demand, &set);
-        let answers: Vec<usize> = match rarest.min_by_key(|runs| runs.len()) {
-            Some(runs) => runs.iter().copied().filter(meets).take(self.most).collect(),
-            None => (0..self.runs.len()).filter(meets).take(self.most).collect(),
-        };
+        let wanted: Vec<Event> =
+            demand.last.iter().copied().chain(self.likely(run, kept, step)).collect();
+        let mut answers = self.search(&demand, &set, &wanted);
+        if answers.is_empty() || self.most == usize::MAX {
+            // The step may have touched something else there.
+            answers = self.search(&demand, &set, &demand.last);
+        }
         let answers = Rc::new(answers);
         self.answers.insert(demand, answers.clone());
         answers
+    }
+
+    /// The event of the step, if it touches the same without what is left out of the run.
+    fn likely(&self, run: &Run, kept: &[usize], step: StepId) -> Option<Event> {
+        let number_of = |at: usize| run.places[at].0;
+        let id_of = |number: u32| self.evidence.steps[number as usize].id;
+        let place = (0..run.places.len()).find(|&at| id_of(number_of(at)) == step)?;
+        let happens_before = |&at: &usize| at < place && run.before[place][at];
+        let causes: Vec<usize> = kept.iter().copied().filter(happens_before).collect();
+        let is_right_before =
+            |&&at: &&usize| !causes.iter().any(|&later| run.happens_after(later, at));
+        let mut key: Vec<Event> =
+            causes.iter().filter(is_right_before).map(|&at| run.places[at].1).collect();
+        key.sort_unstable();
+        self.events.numbers.get(&(number_of(place), key)).copied()
+    }
+
+    /// Answers among the runs that have all of these events.
+    fn search(&mut self, demand: &Demand, set: &BTreeSet<Event>, wanted: &[Event]) -> Vec<usize> {
+        let runs = self.runs.len();
+        let rarest = wanted.iter().min_by_key(|&&event| self.containing[event as usize].len());
+        let few = rarest.filter(|&&event| self.containing[event as usize].len() <= FEW);
+        if let Some(&event) = few {
+            let runs = self.containing[event as usize].iter().copied();
+            return runs.filter(|&at| self.meets(at, demand, set)).take(self.most).collect();
+        }
+        // Each of them is in many runs, all of them together perhaps in few.
+        let mut all = vec![u64::MAX; runs.div_ceil(64)];
+        for &event in wanted {
+            let row = self.rows.entry(event).or_insert_with(|| {
+                let mut row = vec![0; runs.div_ceil(64)];
+                for &at in &self.containing[event as usize] {
+                    row[at / 64] |= 1 << (at % 64);
+                }
+                row
+            });
+            all.iter_mut().zip(row.iter()).for_each(|(word, more)| *word &= more);
+        }
+        let has = |&at: &usize| all[at / 64] >> (at % 64) & 1 == 1;
+        let common = (0..runs).filter(has);
+        common.filter(|&at| self.meets(at, demand, set)).take(self.most).collect()
     }
 
     fn meets(&self, at: usize, demand: &Demand, set: &BTreeSet<Event>) -> bool {
