@@ -220,10 +220,15 @@ impl Check {
     /// `certificate` checks it without the program. Needs the feature `json`.
     ///
     /// # Examples
-    /// ```no_run
-    /// use seedloop::{Check, yield_now};
-    /// let check = Check::new().exhaustive().tracked().evidence_file("target/evidence.json");
+    /// ```
+    /// use seedloop::{Check, sched::Evidence, yield_now};
+    /// let path = std::env::temp_dir().join(format!("evidence-{}.json", std::process::id()));
+    /// let check = Check::new().exhaustive().tracked().evidence_file(&path);
     /// check.run(|| async { yield_now().await });
+    /// let evidence = Evidence::from_json(&std::fs::read_to_string(&path)?)?;
+    /// assert_eq!(evidence.check().unwrap().runs, 1);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[cfg(feature = "json")]
     pub fn evidence_file(mut self, path: impl Into<std::path::PathBuf>) -> Check {

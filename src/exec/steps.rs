@@ -12,21 +12,19 @@ use crate::{
 
 /// What stands for the requests to cancel a task, beside what stands for the task.
 const REQUESTS: u64 = 1;
-/// What all steps share that nobody has named.
-const BUDGET: u64 = 2;
-const KEPT_WAKERS: u64 = 3;
-const AT_END: u64 = 4;
-const END: u64 = 5;
 
 /// What the loop itself shares between steps.
 #[derive(Clone, Copy, Debug)]
+#[repr(u64)]
 pub(crate) enum Shared {
     /// How many cancellations may still be injected.
-    Budget,
+    Budget = 2,
     /// The order in which futures between a task and its awaits (`FuturesUnordered`) are woken.
-    KeptWakers,
+    KeptWakers = 3,
     /// The invariants at rest.
-    AtEnd,
+    AtEnd = 4,
+    /// The end of the run.
+    End = 5,
 }
 
 /// What a task was called that is forgotten.
@@ -112,12 +110,7 @@ impl Core {
     }
 
     pub(crate) fn touch_shared(&mut self, shared: Shared, access: Access) {
-        let object = match shared {
-            Shared::Budget => BUDGET,
-            Shared::KeptWakers => KEPT_WAKERS,
-            Shared::AtEnd => AT_END,
-        };
-        self.touch(object, access);
+        self.touch(shared as u64, access);
     }
 
     /// The running step depends on every other.
@@ -300,7 +293,7 @@ impl Core {
         let mut left: Vec<StepId> = handles.filter_map(|handle| self.step_id(handle)).collect();
         left.sort_unstable();
         for id in left {
-            let touched = [(id.owner, Access::Take), (END, Access::Read)];
+            let touched = [(id.owner, Access::Take), (Shared::End as u64, Access::Read)];
             let footprint = Footprint::new(touched, false);
             self.scheduler.stepped(Step { id, footprint, choices: Vec::new() });
         }

@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// As `asyncio.run` (`runners.py`): runs a future in asyncio's order, in virtual time, then cancels
-/// what is left and waits for it.
+/// what is left and waits for it. As there, a task that blocks inside one poll hangs the run; a
+/// [`Runner`] with [`Config::watchdog`] names it.
 ///
 /// # Errors
 /// Those of the future; [`Error::NestedRun`] inside a run; [`Error::Deadlock`] and the like if the
