@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) other_threads: bool,
     pub(crate) watchdog: Option<Duration>,
     pub(crate) tracked: bool,
+    pub(crate) names: bool,
 }
 
 impl Config {
@@ -287,6 +288,12 @@ impl Config {
     /// ```
     pub fn tracked(mut self, on: bool) -> Config {
         self.tracked = on;
+        self
+    }
+
+    /// Keep what the steps are called that a scheduler watches.
+    pub(crate) fn names(mut self, on: bool) -> Config {
+        self.names = on;
         self
     }
 

@@ -141,7 +141,7 @@ impl Expect {
     pub(crate) fn new(token: &Token) -> Expect {
         let picks = match &token.plan {
             Plan::Raw(picks) => picks.iter().rev().copied().collect(),
-            Plan::Seed { .. } => Vec::new(),
+            Plan::Seed { .. } | Plan::Holds { .. } => Vec::new(),
         };
         Expect { token: token.clone(), picks, diverged: None }
     }

@@ -87,6 +87,11 @@ impl StepLog {
         self.choices.push(InStep { kind, menu, value });
     }
 
+    /// The step that runs, and what was chosen in it.
+    pub(super) fn inside(&self) -> (StepId, &[InStep]) {
+        (self.running.unwrap_or(StepId::START), &self.choices)
+    }
+
     fn begin(&mut self, id: StepId, all: bool) {
         self.running = Some(id);
         self.all = all;
@@ -223,6 +228,7 @@ impl Core {
         let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
         let named = handles.map(|handle| self.step_id(handle).expect("a ready handle has a name"));
         let steps: Vec<StepId> = named.collect();
+        self.know_owners(&steps);
         let value = self.scheduler.choose(&Menu::of_steps(&steps, &self.kernel));
         if value == ABANDON {
             let log = self.steps.as_mut().expect("a scheduler watches");
@@ -235,6 +241,7 @@ impl Core {
             self.chosen(Pick { index, kind, value, menu: len as u32 });
         }
         let id = steps[value as usize];
+        self.name_step(id);
         let log = self.steps.as_mut().expect("a scheduler watches");
         // What the program's code touches beside the crate's own objects is not seen.
         let all = !log.tracked;

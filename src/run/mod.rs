@@ -9,7 +9,7 @@ use event_loop::Stage;
 
 use crate::{
     compose::gather_tasks,
-    exec::{Config, Error, ExceptionContext, RunReport, TaskRef},
+    exec::{Config, Error, ExceptionContext, RunReport, StepNames, TaskRef},
     sched::{self, RunPlan, Scheduler},
     task::{Outcome, spawn_named},
     time::Instant,
@@ -174,6 +174,12 @@ impl Runner {
 
     pub(crate) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
         self.event_loop.set_plan(strategy, seed, run);
+    }
+
+    /// What the steps of the last run are called, if its configuration keeps that.
+    pub(crate) fn step_names(&self) -> StepNames {
+        let core = self.event_loop.shell.core.borrow();
+        core.step_names.as_deref().cloned().unwrap_or_default()
     }
 
     /// As `Runner.get_loop()`.

@@ -15,6 +15,7 @@ mod choices;
 mod deviations;
 mod fifo;
 mod footprint;
+mod holds;
 mod random;
 mod replay;
 mod search;
@@ -27,6 +28,8 @@ pub use choices::{Choices, Deviation};
 pub use deviations::Deviations;
 pub use fifo::Fifo;
 pub use footprint::{Access, Footprint};
+pub use holds::Holds;
+pub(crate) use holds::{Held, Place, Recorded, Recording};
 pub use random::RandomWalk;
 pub use replay::Replay;
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
@@ -406,6 +409,7 @@ pub enum Guarantee {
 pub(crate) fn of_plan(plan: &Plan) -> Result<Box<dyn Scheduler>, TokenError> {
     match plan {
         Plan::Raw(picks) => Ok(Box::new(Replay::new(picks.clone()))),
+        Plan::Holds { holds, draws } => Ok(Box::new(Held::new(Holds::of_plan(holds, draws)))),
         Plan::Seed { strategy, seed, run } if strategy == RandomWalk::NAME => {
             Ok(Box::new(RandomWalk::new(*seed, *run)))
         }

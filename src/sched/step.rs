@@ -20,7 +20,10 @@ pub struct StepId {
 
 impl StepId {
     /// The owner of the clock's steps.
-    pub const CLOCK: u64 = 0xC10C;
+    pub const CLOCK: u64 = crate::trace::CLOCK;
+
+    /// What comes before all steps.
+    pub(crate) const START: StepId = StepId { owner: crate::trace::ROOT, ordinal: 0 };
 
     /// Did the clock move? Such a step is a barrier: it happens only when nothing is ready.
     ///

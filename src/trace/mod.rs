@@ -14,11 +14,13 @@ use std::{ops::Range, time::Duration};
 
 mod digest;
 mod event;
+mod hold;
 #[cfg(feature = "json")]
 mod json;
 mod path;
 #[cfg(feature = "json")]
 mod perfetto;
+mod plan;
 mod snapshot;
 mod text;
 mod timeline;
@@ -27,10 +29,13 @@ mod token;
 pub use digest::Digest;
 pub(crate) use digest::{mix, mix_bytes};
 pub use event::{Event, Kind};
-pub(crate) use path::{Mark, Parent, Path};
+pub(crate) use hold::CLOCK;
+pub use hold::{Draw, Hold, StepName};
+pub(crate) use path::{Mark, Parent, Path, ROOT};
+pub use plan::{Pick, Plan};
 pub use timeline::Timeline;
 pub(crate) use token::Checks;
-pub use token::{Limits, Pick, Plan, Settings, Token, TokenError};
+pub use token::{Limits, Settings, Token, TokenError};
 
 /// The events of a run, in order. Displays as the text that snapshots show: a line per event.
 ///

@@ -5,8 +5,8 @@ use std::{fmt, rc::Rc};
 
 use super::mix;
 
-/// The key of the root: the run itself.
-const ROOT: u64 = 0x5EED_1009;
+/// The key of the root: main.
+pub(crate) const ROOT: u64 = 0x5EED_1009;
 
 /// What kind of child a path's last step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,12 @@
 //! token    = "sl1-" plan "-" settings "-" checks "-" digest      ; one word, safe in a shell
 //! plan     = "s." strategy "." seed "." run                      ; what a seeded strategy chose
 //!          | "r." ( "none" | pick *( "." pick ) )                ; only what differs from asyncio
+//!          | "h." ( "none" | item *( "." item ) )                ; by the names of steps
 //! pick     = index kind value "of" menu                          ; "12o2of3": the 13th choice, of
 //! kind     = "o" | "c" | "s" | "u"                               ;   order, took option 2 of 3
+//! item     = step "@" step                                       ; a hold: waits until that ran
+//!          | step kind index "=" value                           ; a choice inside a step: which
+//! step     = owner ":" ordinal | callback                        ; "2/1:3", "main:1", "2/c1"
 //! settings = "x" *( letter [ number ] )                          ; only what is not the default:
 //!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
 //!            ; n no probe, o one handle an iteration;
@@ -19,7 +23,7 @@
 
 use std::{fmt, fmt::Write, num::ParseIntError, str::FromStr};
 
-use super::Digest;
+use super::{Digest, Plan};
 
 /// More checked steps than this are thinned to every second one.
 const CHECKS_MAX: usize = 64;
@@ -41,51 +45,6 @@ pub struct Token {
     pub settings: Settings,
     pub(crate) checks: Checks,
     pub(crate) digest: u32,
-}
-
-/// What a token says to choose.
-///
-/// # Examples
-/// ```
-/// use seedloop::trace::Plan;
-/// let seeded = Plan::Seed { strategy: "random".into(), seed: 7, run: 41 };
-/// assert_eq!("s.random.7.41".parse(), Ok(seeded));
-/// assert_eq!("r.none".parse(), Ok(Plan::Raw(Vec::new()))); // asyncio's order
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// What this strategy chose in this run of this seed.
-    Seed {
-        /// The strategy's name.
-        strategy: String,
-        /// The seed of all runs.
-        seed: u64,
-        /// Which of them.
-        run: u64,
-    },
-    /// These choices, and asyncio's everywhere else.
-    Raw(Vec<Pick>),
-}
-
-/// One choice that is not asyncio's.
-///
-/// # Examples
-/// ```
-/// use seedloop::trace::Pick;
-/// // The 13th choice, an order, took the last of three.
-/// let pick = Pick { index: 12, kind: 'o', value: 2, menu: 3 };
-/// assert_eq!("12o2of3".parse(), Ok(pick));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Pick {
-    /// Which choice of the run it was, counted from 0. A menu of one is no choice.
-    pub index: u64,
-    /// The letter of its kind.
-    pub kind: char,
-    /// What was chosen: 1 or more.
-    pub value: u32,
-    /// Out of how many.
-    pub menu: u32,
 }
 
 /// Everything that shapes a run beside its choices.
@@ -197,18 +156,7 @@ impl Checks {
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sl1-")?;
-        match &self.plan {
-            Plan::Seed { strategy, seed, run } => write!(f, "s.{strategy}.{seed}.{run}")?,
-            Plan::Raw(picks) if picks.is_empty() => f.write_str("r.none")?,
-            Plan::Raw(picks) => {
-                f.write_char('r')?;
-                for Pick { index, kind, value, menu } in picks {
-                    write!(f, ".{index}{kind}{value}of{menu}")?;
-                }
-            }
-        }
-        write!(f, "-{}-{}.", self.settings, self.checks.steps)?;
+        write!(f, "sl1-{}-{}-{}.", self.plan, self.settings, self.checks.steps)?;
         for nibble in &self.checks.nibbles {
             write!(f, "{nibble:x}")?;
         }
@@ -270,12 +218,12 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-fn wrong<T>(what: impl Into<String>) -> Result<T, TokenError> {
+pub(super) fn wrong<T>(what: impl Into<String>) -> Result<T, TokenError> {
     Err(TokenError(what.into()))
 }
 
 /// A decimal number as the token writes it: no sign, no leading zero.
-fn number<T: FromStr<Err = ParseIntError>>(text: &str, what: &str) -> Result<T, TokenError> {
+pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str, what: &str) -> Result<T, TokenError> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     match text.parse() {
         Ok(value) if plain => Ok(value),
@@ -304,59 +252,6 @@ impl FromStr for Token {
             checks: checks.parse()?,
             digest: u32::from_str_radix(digest, 16).expect("8 hex digits"),
         })
-    }
-}
-
-impl FromStr for Plan {
-    type Err = TokenError;
-
-    fn from_str(text: &str) -> Result<Plan, TokenError> {
-        if text == "r.none" {
-            return Ok(Plan::Raw(Vec::new()));
-        }
-        let mut parts = text.split('.');
-        match parts.next() {
-            Some("s") => {
-                let rest: Vec<&str> = parts.collect();
-                let [strategy, seed, run] = rest[..] else {
-                    return wrong(format!("{text:?} is not s.<strategy>.<seed>.<run>"));
-                };
-                let (seed, run) = (number(seed, "the seed")?, number(run, "the run")?);
-                Ok(Plan::Seed { strategy: strategy.into(), seed, run })
-            }
-            Some("r") => {
-                let picks: Vec<Pick> = parts.map(str::parse).collect::<Result<_, _>>()?;
-                if picks.is_empty() || !picks.is_sorted_by(|a, b| a.index < b.index) {
-                    return wrong("its choices rise by their index");
-                }
-                Ok(Plan::Raw(picks))
-            }
-            _ => wrong(format!("its plan starts with s. or r., not {text:?}")),
-        }
-    }
-}
-
-impl FromStr for Pick {
-    type Err = TokenError;
-
-    fn from_str(text: &str) -> Result<Pick, TokenError> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (index, rest) = text.split_at(digits);
-        let mut rest = rest.chars();
-        let kind = rest.next().filter(|kind| "ocsu".contains(*kind));
-        let (Some(kind), Some((value, menu))) = (kind, rest.as_str().split_once("of")) else {
-            return wrong(format!("a choice looks like 12o2of3, not {text:?}"));
-        };
-        let pick = Pick {
-            index: number(index, "a choice's index")?,
-            kind,
-            value: number(value, "a choice")?,
-            menu: number(menu, "a menu's length")?,
-        };
-        if pick.value == 0 || pick.value >= pick.menu {
-            return wrong(format!("{text:?} chooses from 1 up to its menu less one"));
-        }
-        Ok(pick)
     }
 }
 
@@ -421,7 +316,7 @@ impl FromStr for Checks {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Pick, *};
 
     #[test]
     fn a_token_reads_back() {
@@ -434,7 +329,10 @@ mod tests {
         let settings = Settings { cancellations: 2, fresh_wakers: true, ..Settings::default() };
         let pick = |index| Pick { index, kind: 'o', value: 1, menu: 3 };
         let seed = Plan::Seed { strategy: "random".into(), seed: 0, run: 17 };
-        for plan in [seed, Plan::Raw(vec![]), Plan::Raw(vec![pick(3), pick(40)])] {
+        let held = "h.2:1@1:3.2/c1@main:2.1:4c0=2".parse().unwrap();
+        let holds = ["h.none".parse().unwrap(), held];
+        let plans = [seed, Plan::Raw(vec![]), Plan::Raw(vec![pick(3), pick(40)])];
+        for plan in plans.into_iter().chain(holds) {
             let token = Token { plan, settings, checks: checks.clone(), digest: 0xab };
             assert_eq!(token.to_string().parse(), Ok(token));
         }

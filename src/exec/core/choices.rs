@@ -56,6 +56,7 @@ impl Core {
         self.cancellations += u32::from(doom != 0);
         if doom != 0 {
             self.touch_shared(Shared::Budget, Access::Write);
+            self.name_doom(task);
         }
         doom
     }

@@ -13,6 +13,7 @@ use super::{
     record::{Expect, Recorder, Thing},
     scopes::Scopes,
     shell::Closure,
+    step_names::StepNames,
     steps::StepLog,
     waker::TaskWaker,
 };
@@ -74,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) expect: Option<Expect>,
     /// The steps, if the scheduler watches.
     pub(super) steps: Option<Box<StepLog>>,
+    /// What they are called, if the run is to be explained.
+    pub(crate) step_names: Option<Box<StepNames>>,
     pub(crate) settings: Settings,
     /// The choices asked so far: menus of two or more.
     pub(crate) choices: u64,
@@ -103,6 +106,7 @@ impl Core {
             keeps_wakers: false,
             free_wakers: Vec::new(),
             steps: StepLog::new(scheduler.watches(), config.tracked),
+            step_names: config.names.then(Box::default),
             scheduler,
             recorder: Recorder::new(config.record),
             expect: None,
@@ -143,6 +147,9 @@ impl Core {
         (self.cancellations, self.slips) = (0, 0);
         if let Some(log) = &mut self.steps {
             log.reset();
+        }
+        if let Some(names) = &mut self.step_names {
+            names.reset();
         }
         self.watch();
         left
