@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
 
-use super::{Check, Failure, FailureKind, Level, Report, Rules, Strategy};
+use super::{Check, Failure, FailureKind, Level, Report, Rules, Strategy, shrunk::tell_plan};
 use crate::{
-    exec::{Config, Error, RunReport, caught, is_running},
+    exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
     run::Runner,
     sched::{Deviations, RandomWalk, Scheduler, Swarm},
     task::Outcome,
-    trace::Token,
+    trace::{Pick, Token},
 };
 
 /// How many different schedules are counted one by one.
@@ -124,28 +124,29 @@ impl Check {
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
         report.count(&run, &reports);
-        let mut failure = self.explain(&report, &run.token, failed, main);
+        let (mut failure, _) = self.explained(&report, &run.token, failed, main);
         (failure.schedules, failure.is_given) = (1, true);
         Err(failure)
     }
 
     /// Replays one token, with its events.
     pub(super) fn replay(&self, token: &Token, main: Main) -> Result<Report, Box<Failure>> {
-        let One { report: run, failed, reports } = self.recorded(token, main).map_err(|text| {
+        let (one, names) = self.recorded(token, main).map_err(|text| {
             let text = format!("SEEDLOOP_REPLAY={token} cannot be replayed: {text}");
             Box::new(Failure::usage(text))
         })?;
+        let One { report: run, failed, reports } = one;
         let mut report = Report::new(self.seed, token.settings);
         report.count(&run, &reports);
         report.distinct = 1;
         report.is_replay = true;
-        match failed {
-            Some(failed) => Err(self.failure(&report, token, failed, run)),
-            None => Ok(report),
-        }
+        let Some(failed) = failed else { return Ok(report) };
+        let mut failure = self.failure(&report, token, failed, run);
+        failure.told = tell_plan(&token.plan, &names, &failure.trace);
+        Err(failure)
     }
 
-    /// Runs a failed schedule again, to show its events; the two must be the same.
+    /// Runs a failed schedule again, to show its events, and makes it small.
     pub(super) fn explain(
         &self,
         report: &Report,
@@ -153,15 +154,26 @@ impl Check {
         failed: Failed,
         main: Main,
     ) -> Box<Failure> {
-        if failed.kind == FailureKind::Panic {
-            eprintln!("seedloop: the schedule that panicked runs again, to record its events");
-        }
-        let again = self.recorded(token, main).expect("a token that was just made");
+        let (failure, picks) = self.explained(report, token, failed, main);
+        self.shrunk(failure, picks, main)
+    }
+
+    /// Runs a failed schedule again, to show its events; the two must be the same.
+    fn explained(
+        &self,
+        report: &Report,
+        token: &Token,
+        failed: Failed,
+        main: Main,
+    ) -> (Box<Failure>, Vec<Pick>) {
+        // Its panics were printed the first time.
+        let (again, _) = quietly(|| self.recorded(token, main)).0.expect("a token just made");
         let failed = match &again.report.divergence {
             None => failed,
             Some(_) => diverged(&failed.text, &again.report),
         };
-        self.failure(report, token, failed, again.report)
+        let picks = again.report.picks.clone();
+        (self.failure(report, token, failed, again.report), picks)
     }
 
     /// Runs a schedule a second time (the first, the second, the fourth and so on): a program that
@@ -172,7 +184,7 @@ impl Check {
         token: &Token,
         main: Main,
     ) -> Result<(), Box<Failure>> {
-        let again = self.recorded(token, main).expect("a token that was just made").report;
+        let again = self.recorded(token, main).expect("a token that was just made").0.report;
         if again.divergence.is_none() {
             return Ok(());
         }
@@ -181,10 +193,11 @@ impl Check {
     }
 
     /// Replays a token and records its events.
-    fn recorded(&self, token: &Token, main: Main) -> Result<One, String> {
-        let config = Config::default().record(true).watchdog(self.config.watchdog);
+    pub(super) fn recorded(&self, token: &Token, main: Main) -> Result<(One, StepNames), String> {
+        let config = Config::default().record(true).names(true).watchdog(self.config.watchdog);
         let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
-        Ok(one(&mut runner, main, self.rules))
+        let one = one(&mut runner, main, self.rules);
+        Ok((one, runner.step_names()))
     }
 
     pub(super) fn failure(
@@ -206,6 +219,8 @@ impl Check {
             trace: shown.trace,
             main_events: shown.main_events,
             digest: shown.digest,
+            told: Vec::new(),
+            shrunk: None,
             is_replay: report.is_replay,
             is_given: false,
         })

@@ -8,6 +8,7 @@ use std::{
     thread,
 };
 
+use super::Shrunk;
 use crate::{
     exec::Error,
     trace::{Digest, Kind, Plan, Token, Trace},
@@ -104,6 +105,11 @@ pub struct Failure {
     pub main_events: usize,
     /// The digest of all events.
     pub digest: Digest,
+    /// What the schedule is, if it is one of [holds](crate::sched::Holds): a sentence for each step
+    /// that waits for another, and for each choice inside a step. Else empty.
+    pub told: Vec<String>,
+    /// How it was made small.
+    pub shrunk: Option<Shrunk>,
     /// It is a replay of the token.
     pub is_replay: bool,
     /// The schedule was the caller's ([`try_schedule`](crate::Check::try_schedule)), who knows how
@@ -125,6 +131,8 @@ impl Failure {
             trace: Trace::default(),
             main_events: 0,
             digest: Digest::default(),
+            told: Vec::new(),
+            shrunk: None,
             is_replay: false,
             is_given: false,
         }
@@ -239,7 +247,8 @@ impl fmt::Display for Failure {
             writeln!(f, "{text}")?;
             return self.write_events(f);
         };
-        match (self.is_replay, self.is_given, &token.plan) {
+        let found = self.shrunk.as_ref().map_or(token, |shrunk| &shrunk.found);
+        match (self.is_replay, self.is_given, &found.plan) {
             (true, ..) => writeln!(f, "{kind} in a replay")?,
             (_, true, _) => writeln!(f, "{kind} in the given schedule")?,
             (.., Plan::Raw(_)) => writeln!(f, "{kind} in schedule {schedule} of the search")?,
@@ -249,6 +258,7 @@ impl fmt::Display for Failure {
         for report in &self.reports {
             writeln!(f, "reported: {report}")?;
         }
+        self.write_told(f)?;
         self.write_events(f)?;
         if self.is_given {
             return write!(f, "to run it again: the same schedule (proptest keeps it in a file)");
@@ -262,6 +272,25 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// What the schedule is, and how it came to be.
+    fn write_told(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.shrunk {
+            Some(Shrunk { runs, from, .. }) => {
+                writeln!(f, "the schedule, shrunk from {from} waits and choices in {runs} runs:")?;
+            }
+            None if self.told.is_empty() => return Ok(()),
+            None => writeln!(f, "the schedule:")?,
+        }
+        if self.told.is_empty() {
+            writeln!(f, "  asyncio's own")?;
+        }
+        self.told.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
+        match self.shrunk.as_ref().and_then(|shrunk| shrunk.decides.as_ref()) {
+            Some(decides) => writeln!(f, "what decides: {decides}"),
+            None => Ok(()),
+        }
+    }
+
     /// The last events up to the failure.
     fn write_events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events = self.trace.events();

@@ -2,9 +2,11 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Once,
     task::{Context, Poll},
 };
 
@@ -27,5 +29,40 @@ impl<F: Future + Unpin> Future for Caught<F> {
             Ok(polled) => polled.map(Ok),
             Err(panic) => Poll::Ready(Err(panic)),
         }
+    }
+}
+
+/// The file and line of the first panic.
+type Place = Option<String>;
+
+thread_local! {
+    /// Panics of this thread are not printed while there is something here.
+    static QUIET: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`. What panics meanwhile on this thread is not printed: gives where the first one was.
+pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> (R, Place) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_quiet = QUIET.with_borrow_mut(|quiet| {
+                let Some(place) = quiet else { return false };
+                if place.is_none() {
+                    *place = info.location().map(ToString::to_string);
+                }
+                true
+            });
+            if !is_quiet {
+                loud(info);
+            }
+        }));
+    });
+    QUIET.set(Some(None));
+    let ended = catch_unwind(AssertUnwindSafe(f));
+    let place = QUIET.take().flatten();
+    match ended {
+        Ok(ended) => (ended, place),
+        Err(panic) => panic::resume_unwind(panic),
     }
 }

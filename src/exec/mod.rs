@@ -33,7 +33,7 @@ mod watchdog;
 /// The kernel of a run. With the feature `lockstep` it keeps a log.
 #[cfg(not(feature = "lockstep"))]
 use crate::kernel::Kernel as Machine;
-pub(crate) use caught::{Caught, caught};
+pub(crate) use caught::{Caught, caught, quietly};
 pub use config::Config;
 pub(crate) use context::running;
 pub use context::{

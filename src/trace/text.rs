@@ -22,7 +22,7 @@ impl fmt::Display for Trace {
 
 impl Event {
     /// What the actor did, in words.
-    pub(super) fn phrase(&self) -> String {
+    pub(crate) fn phrase(&self) -> String {
         Phrase(self).to_string()
     }
 }
