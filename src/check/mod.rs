@@ -17,9 +17,9 @@ use environment::Environment;
 use explore::main_of;
 pub use failure::{Failure, FailureKind};
 pub use report::{Level, Report};
-pub use shrunk::Shrunk;
 #[cfg(feature = "proptest")]
 pub use schedules::schedules;
+pub use shrunk::Shrunk;
 
 use crate::{
     exec::{Config, RunReport},

@@ -103,6 +103,7 @@ impl Search {
             self.drop_parts(Search::held).await;
             self.wait_less().await;
             self.wait_for_two().await;
+            self.join_chains().await;
             if self.holds() == before {
                 break;
             }
@@ -252,6 +253,32 @@ impl Search {
                 let mut candidate = self.waiting(step, target);
                 candidate.holds.remove(other);
                 if self.fails(candidate).await {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Of two steps one of which waits for the task of the other, which waits too: lets one step of
+    /// the second task wait for one of the first.
+    async fn join_chains(&mut self) {
+        let holds = self.holds().holds;
+        for (&first, &until) in &holds {
+            for &second in holds.keys().filter(|second| second.owner == until.owner) {
+                self.join(first, second).await;
+            }
+        }
+    }
+
+    async fn join(&mut self, first: StepId, second: StepId) {
+        let order = self.order();
+        let of = |owner| order.iter().copied().filter(move |step: &StepId| step.owner == owner);
+        for held in of(second.owner) {
+            for until in of(first.owner) {
+                let mut candidate = self.holds();
+                let both = [first, second].map(|step| candidate.holds.remove(&step).is_some());
+                candidate.holds.insert(held, until);
+                if both != [true; 2] || self.fails(candidate).await {
                     return;
                 }
             }

@@ -72,8 +72,10 @@ impl Core {
             return;
         }
         for (at, step) in steps.iter().enumerate() {
-            let known =
-                self.step_names.as_ref().is_some_and(|names| names.owners.contains_key(&step.owner));
+            let known = self
+                .step_names
+                .as_ref()
+                .is_some_and(|names| names.owners.contains_key(&step.owner));
             if !known && let Some(owner) = self.owner(at) {
                 self.step_names.as_mut().expect("just seen").owners.insert(step.owner, owner);
             }

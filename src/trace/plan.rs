@@ -120,8 +120,7 @@ impl FromStr for Plan {
 
 /// Reads holds and draws: `parts` is what comes after `h`.
 fn read_holds<'a>(text: &str, parts: impl Iterator<Item = &'a str>) -> Result<Plan, TokenError> {
-    let (holds, draws): (Vec<&str>, Vec<&str>) =
-        parts.partition(|item| item.contains('@'));
+    let (holds, draws): (Vec<&str>, Vec<&str>) = parts.partition(|item| item.contains('@'));
     let holds: Vec<Hold> = holds.into_iter().map(str::parse).collect::<Result<_, _>>()?;
     let draws: Vec<Draw> = draws.into_iter().map(str::parse).collect::<Result<_, _>>()?;
     let held: BTreeSet<&StepName> = holds.iter().map(|hold| &hold.step).collect();
@@ -160,4 +159,3 @@ impl FromStr for Pick {
         Ok(pick)
     }
 }
-

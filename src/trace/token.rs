@@ -223,7 +223,10 @@ pub(super) fn wrong<T>(what: impl Into<String>) -> Result<T, TokenError> {
 }
 
 /// A decimal number as the token writes it: no sign, no leading zero.
-pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str, what: &str) -> Result<T, TokenError> {
+pub(super) fn number<T: FromStr<Err = ParseIntError>>(
+    text: &str,
+    what: &str,
+) -> Result<T, TokenError> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     match text.parse() {
         Ok(value) if plain => Ok(value),

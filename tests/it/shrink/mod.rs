@@ -1,5 +1,7 @@
 //! proptest shrinks a failing schedule towards asyncio's order.
 
+mod bugs;
+
 use std::{cell::Cell, rc::Rc};
 
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
