@@ -2,11 +2,14 @@
 
 use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
 
-use super::{Check, Failure, FailureKind, Level, Report, Rules, Strategy, shrunk::tell_plan};
+use super::{
+    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy, schedule::Ran,
+    shrunk::tell_plan,
+};
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
     run::Runner,
-    sched::{Deviations, RandomWalk, Scheduler, Swarm},
+    sched::{Deviations, RandomWalk, Recording, Scheduler, Swarm},
     task::Outcome,
     trace::{Pick, Token},
 };
@@ -120,7 +123,29 @@ impl Check {
         // A thread that looks on would cost more than the run.
         let config = self.config.clone().watchdog(None);
         let mut runner = Runner::with_scheduler(config, scheduler);
-        let One { report: run, failed, reports } = one(&mut runner, main, self.rules);
+        let one = one(&mut runner, main, self.rules);
+        self.given(one, main)
+    }
+
+    /// Runs a schedule that is given as data. If it fails, it learns how.
+    pub(super) fn scheduled(
+        &self,
+        schedule: &Schedule,
+        main: Main,
+    ) -> Result<RunReport, Box<Failure>> {
+        let recording = Recording::new(schedule.scheduler());
+        let config = self.config.clone().watchdog(None).names(true);
+        let mut runner = Runner::with_scheduler(config, Box::new(recording.clone()));
+        let one = one(&mut runner, main, self.rules);
+        if one.failed.is_some() {
+            schedule.failed(Ran { recorded: recording.take(), names: runner.step_names() });
+        }
+        self.given(one, main)
+    }
+
+    /// What became of a schedule that was the caller's.
+    fn given(&self, one: One, main: Main) -> Result<RunReport, Box<Failure>> {
+        let One { report: run, failed, reports } = one;
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
         report.count(&run, &reports);

@@ -72,7 +72,8 @@ impl FailureKind {
     }
 }
 
-/// The first schedule that failed. Displays as what to read and what to run next.
+/// The first schedule that failed. Displays as what to read and what to run next; as `{:#}` with
+/// the events up to main's end as a [picture](crate::trace::Timeline), a column per task.
 ///
 /// # Examples
 /// ```
@@ -80,6 +81,7 @@ impl FailureKind {
 /// let failure = Check::new().try_run(|| async { Err::<(), _>(Error::QueueFull) }).unwrap_err();
 /// assert_eq!((failure.kind, failure.schedule), (FailureKind::Error, 1));
 /// assert!(failure.replay_command().is_some_and(|line| line.starts_with("SEEDLOOP_REPLAY=sl1-")));
+/// assert!(format!("{failure:#}").contains("time | main"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -274,15 +276,16 @@ impl fmt::Display for Failure {
 impl Failure {
     /// What the schedule is, and how it came to be.
     fn write_told(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.shrunk {
-            Some(Shrunk { runs, from, .. }) => {
-                writeln!(f, "the schedule, shrunk from {from} waits and choices in {runs} runs:")?;
+        let effort = self.shrunk.as_ref().map(|Shrunk { runs, from, .. }| {
+            format!(" (shrunk from {from} waits and choices, in {runs} runs)")
+        });
+        match (self.told.is_empty(), effort) {
+            (true, None) => return Ok(()),
+            (true, Some(effort)) => writeln!(f, "asyncio's own order fails like this{effort}")?,
+            (false, effort) => {
+                let effort = effort.unwrap_or_default();
+                writeln!(f, "the schedule is asyncio's order, but{effort}:")?;
             }
-            None if self.told.is_empty() => return Ok(()),
-            None => writeln!(f, "the schedule:")?,
-        }
-        if self.told.is_empty() {
-            writeln!(f, "  asyncio's own")?;
         }
         self.told.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
         match self.shrunk.as_ref().and_then(|shrunk| shrunk.decides.as_ref()) {
@@ -293,6 +296,10 @@ impl Failure {
 
     /// The last events up to the failure.
     fn write_events(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            let shown = self.trace.part(0..self.main_events);
+            return writeln!(f, "what happened:\n{}", shown.timeline());
+        }
         let events = self.trace.events();
         let main_end = self.main_events;
         // A panic that is not main's may be one of the clean-up.

@@ -5,6 +5,7 @@ mod environment;
 mod explore;
 mod failure;
 mod report;
+mod schedule;
 #[cfg(feature = "proptest")]
 mod schedules;
 mod search;
@@ -17,13 +18,14 @@ use environment::Environment;
 use explore::main_of;
 pub use failure::{Failure, FailureKind};
 pub use report::{Level, Report};
+pub use schedule::Schedule;
 #[cfg(feature = "proptest")]
 pub use schedules::schedules;
 pub use shrunk::Shrunk;
 
 use crate::{
     exec::{Config, RunReport},
-    sched::{Choices, Scheduler},
+    sched::Scheduler,
     task::Outcome,
 };
 
@@ -241,10 +243,10 @@ impl Check {
         self
     }
 
-    /// Makes a failing schedule small before it is shown: the fewest steps that must wait for others,
-    /// and the fewest faults, with which it still fails in the same way (the kind, the words of the
-    /// text but not its numbers, the place of a panic). Takes at most 5,000 schedules; what panics
-    /// meanwhile on this thread is not printed. Default: on.
+    /// Makes a failing schedule small before it is shown: the fewest steps that must wait for
+    /// others, and the fewest faults, with which it still fails in the same way (the kind, the words
+    /// of the text but not its numbers, the place of a panic). Takes at most 5,000 schedules; what
+    /// panics meanwhile on this thread is not printed. Default: on.
     ///
     /// # Examples
     /// ```
@@ -266,7 +268,7 @@ impl Check {
     /// };
     /// let failure = Check::new().try_run(program).unwrap_err();
     /// assert_eq!(failure.told.len(), 1);
-    /// assert!(failure.told[0].starts_with("task 2's 1st step (panicked) waits until task 1's 2nd"));
+    /// assert!(failure.told[0].starts_with("task 2's 1st step (panicked) waits until task 1's"));
     /// assert!(failure.token.unwrap().to_string().starts_with("sl1-h.2:1@1:2-"));
     /// let found = Check::new().shrink(false).try_run(program).unwrap_err();
     /// assert!(found.token.unwrap().to_string().starts_with("sl1-s."));
@@ -580,20 +582,20 @@ impl Check {
     /// use seedloop::{Check, choose, sched::{ChoiceKind, Choices, Deviation}};
     /// let three = Choices::new([Deviation { kind: ChoiceKind::User, index: 0, value: 3 }]);
     /// let program = || async { assert!(choose(6) != 3) };
-    /// assert!(Check::new().try_schedule(&three, program).is_err());
-    /// assert!(Check::new().try_schedule(&Choices::default(), program).is_ok());
+    /// assert!(Check::new().try_schedule(&three.into(), program).is_err());
+    /// assert!(Check::new().try_schedule(&Default::default(), program).is_ok());
     /// ```
     #[track_caller]
     pub fn try_schedule<P, F, M>(
         &self,
-        choices: &Choices,
+        schedule: &Schedule,
         program: P,
     ) -> Result<RunReport, Box<Failure>>
     where
         P: Fn() -> F,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        self.try_scheduler(Box::new(choices.clone()), program)
+        self.scheduled(schedule, &main_of(Location::caller(), &program))
     }
 
     /// Runs the program once under a scheduler of one's own.

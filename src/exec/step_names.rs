@@ -34,6 +34,12 @@ impl StepNames {
         self.dooms.clear();
     }
 
+    /// Learns who owns steps in another run.
+    #[cfg(feature = "proptest")]
+    pub(crate) fn learn(&mut self, other: StepNames) {
+        self.owners.extend(other.owners);
+    }
+
     /// The step's name in tokens.
     pub(crate) fn name(&self, step: StepId) -> Option<StepName> {
         let path = match step {

@@ -12,7 +12,7 @@ use super::{ChoiceKind, Guarantee, Menu, RunPlan, RunReport, Scheduler};
 /// ```
 /// use seedloop::{Check, choose, sched::{ChoiceKind, Choices, Deviation}};
 /// let second = Deviation { kind: ChoiceKind::User, index: 1, value: 2 };
-/// Check::new().try_schedule(&Choices::new([second]), || async {
+/// Check::new().try_schedule(&Choices::new([second]).into(), || async {
 ///     assert_eq!((choose(3), choose(3), choose(3)), (0, 2, 0));
 /// }).unwrap();
 /// ```

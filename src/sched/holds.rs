@@ -1,6 +1,6 @@
-//! Asyncio's order, but that some steps wait for others. Such a hold ("task 2's 3rd step waits until
-//! task 4 has made its 1st") says what matters of a schedule, where a choice's number says it only
-//! together with all choices before it: holds can be dropped one by one, and the rest still means
+//! Asyncio's order, but that some steps wait for others. Such a hold ("task 2's 3rd step waits
+//! until task 4 has made its 1st") says what matters of a schedule. A choice's number says it only
+//! together with all choices before it; holds can be dropped one by one, and the rest still means
 //! the same. As io-sim's `ScheduleMod`s, which hold a step until a list of others has run.
 //!
 //! Every list of holds is a legal run: a step that is held runs nevertheless when nothing else is
@@ -186,6 +186,7 @@ struct Record {
     inner: Box<dyn Scheduler>,
     progress: Progress,
     so_far: Recorded,
+    runs: u64,
 }
 
 /// A run as holds.
@@ -199,8 +200,8 @@ pub(crate) struct Recorded {
 
 impl Recording {
     pub(crate) fn new(inner: Box<dyn Scheduler>) -> Recording {
-        let record = Record { inner, progress: Progress::default(), so_far: Recorded::default() };
-        Recording(Rc::new(RefCell::new(record)))
+        let (progress, so_far) = (Progress::default(), Recorded::default());
+        Recording(Rc::new(RefCell::new(Record { inner, progress, so_far, runs: 0 })))
     }
 
     /// Another scheduler chooses from here on.
@@ -218,7 +219,7 @@ impl Recording {
 
 impl Scheduler for Recording {
     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
-        let Record { inner, progress, so_far: Recorded { holds, order } } =
+        let Record { inner, progress, so_far: Recorded { holds, order }, .. } =
             &mut *self.0.borrow_mut();
         let asks = menu.len() >= 2 || inner.watches() != Watch::Nothing;
         let value = if asks { inner.choose(menu) } else { 0 };
@@ -242,8 +243,10 @@ impl Scheduler for Recording {
         Watch::Steps
     }
 
-    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
-        Some(RunPlan { run: u64::from(last.is_some()) })
+    fn next_run(&mut self, _last: Option<&RunReport>) -> Option<RunPlan> {
+        let record = &mut *self.0.borrow_mut();
+        record.runs += 1;
+        Some(RunPlan { run: record.runs - 1 })
     }
 
     fn guarantee(&self) -> Guarantee {

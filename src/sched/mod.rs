@@ -11,6 +11,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod bytes;
 mod choices;
 mod deviations;
 mod fifo;
@@ -24,6 +25,7 @@ mod swarm;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::Bytes;
 pub use choices::{Choices, Deviation};
 pub use deviations::Deviations;
 pub use fifo::Fifo;

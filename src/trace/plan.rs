@@ -1,5 +1,5 @@
-//! What a token says to choose: a seed, choices by their place in the run, or by the names of steps.
-//! The grammar stands with that of tokens.
+//! What a token says to choose: a seed, choices by their place in the run, or by the names of
+//! steps. The grammar stands with that of tokens.
 
 use std::{collections::BTreeSet, fmt, fmt::Write, str::FromStr};
 

@@ -13,7 +13,7 @@ use std::{
 
 use seedloop::{
     AsyncGuard, Check, Config, Error, Event, Failure, FailureKind, Runner, Semaphore, Token,
-    at_end, gather, run, sched::Choices, sleep, spawn, spawn_named, with, yield_now,
+    at_end, gather, run, sleep, spawn, spawn_named, with, yield_now,
 };
 
 fn failure<F>(check: Check, program: impl Fn() -> F) -> Box<Failure>
@@ -244,7 +244,7 @@ fn a_check_says_what_it_injected() {
 #[test]
 fn a_schedule_that_was_given_is_not_replayed_by_a_token() {
     let given =
-        Check::new().try_schedule(&Choices::default(), || async { Event::new().wait().await });
+        Check::new().try_schedule(&Default::default(), || async { Event::new().wait().await });
     let text = given.unwrap_err().to_string();
     assert!(text.starts_with("Deadlock in the given schedule\n"), "{text}");
     assert!(text.ends_with("(proptest keeps it in a file)"), "{text}");

@@ -123,7 +123,7 @@ fn a_swarms_token_replays_with_and_without_faults() {
     };
     for seed in 0..8 {
         let check = Check::new().seed(seed).cancellations(1).cancel_any().slips(1).swarm();
-        let failure = check.try_run(program).unwrap_err();
+        let failure = check.shrink(false).try_run(program).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Error, "{failure}");
         let text = failure.token.as_ref().expect("a failure has one").to_string();
         assert!(text.starts_with(&format!("sl1-s.swarm.{seed}.0-")), "{text}");

@@ -188,65 +188,53 @@ fn a_task_group_whose_child_fails() {
 fn a_deadlock_of_two_locks_as_a_check_found_it() {
     let failure = Check::new().try_run(|| async {
         let (a, b) = (Lock::new(), Lock::new());
-        let both = |one: Lock, two: Lock| async move {
-            let _one = one.acquire().await?;
-            let _two = two.acquire().await?;
-            yield_now().await
-        };
-        let turn = |one: Lock, two: Lock| async move {
-            yield_now().await?;
+        let both = |one: Lock, two: Lock, turns: u32| async move {
+            for _ in 0..turns {
+                yield_now().await?;
+            }
             let _one = one.acquire().await?;
             yield_now().await?;
             let _two = two.acquire().await?;
             Ok::<(), Error>(())
         };
-        gather((both(a.clone(), b.clone()), turn(b.clone(), a.clone()), turn(a, b))).await
+        gather((both(a.clone(), b.clone(), 0), both(b, a, 2))).await
     });
     let failure = failure.unwrap_err();
     let text: Vec<&str> =
         failure.text.lines().map(|line| line.split(" (spawned at").next().unwrap()).collect();
     insta::assert_snapshot!(text.join("\n"), @"
     deadlock: nothing is ready, no timer is armed
-      main waits for gather c4, held up by 2, 3
-      2 waits for Lock::acquire 2/c1, held up by 3
-      3 waits for Lock::acquire 3/c2, held up by 2
-      cycle: 2 -> 3 -> 2
+      main waits for gather c3, held up by 1, 2
+      1 waits for Lock::acquire 1/c1, held up by 2
+      2 waits for Lock::acquire 2/c1, held up by 1
+      cycle: 1 -> 2 -> 1
     ");
-    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-s.random.0.6-x0m1000000z10000w-11.15f97d539d3-59062646");
+    insta::assert_snapshot!(failure.told.join("\n"), @"task 1's 2nd step waits until task 2's 3rd step has run");
+    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-h.1:2@2:3-x0m1000000z10000w-7.f9126db-66d3c50e");
     assert_trace!(failure.trace, @"
-    0ns outside          spawns main
-    0ns outside          adds a callback to main
-    0ns main             steps
-    0ns main             spawns 1
-    0ns main             spawns 2
-    0ns main             spawns 3
-    0ns main             adds a callback to 1
-    0ns main             adds a callback to 2
-    0ns main             adds a callback to 3
-    0ns main             waits for gather c4
-    0ns 1                steps
-    0ns 1                yields
-    0ns 3                steps
-    0ns 3                yields
-    0ns 3                steps
-    0ns 3                waits for Lock::acquire 3/c1
-    0ns 1                steps
-    0ns 1                resolves Lock::acquire 3/c1
-    0ns 1                finished
-    0ns 2                steps
-    0ns 2                yields
-    0ns done callback c5 runs
-    0ns 2                steps
-    0ns 2                yields
-    0ns 2                steps
-    0ns 2                waits for Lock::acquire 2/c1
-    0ns 3                steps
-    0ns 3                yields
-    0ns 3                steps
-    0ns 3                waits for Lock::acquire 3/c2
-    0ns outside          drops main
-    0ns outside          drops 2
-    0ns outside          resolves Lock::acquire 3/c2
-    0ns outside          drops 3
+        0ns outside spawns main
+        0ns outside adds a callback to main
+        0ns main    steps
+        0ns main    spawns 1
+        0ns main    spawns 2
+        0ns main    adds a callback to 1
+        0ns main    adds a callback to 2
+        0ns main    waits for gather c3
+        0ns 1       steps
+        0ns 1       yields
+        0ns 2       steps
+        0ns 2       yields
+        0ns 2       steps
+        0ns 2       yields
+        0ns 2       steps
+        0ns 2       yields
+        0ns 1       steps
+        0ns 1       waits for Lock::acquire 1/c1
+        0ns 2       steps
+        0ns 2       waits for Lock::acquire 2/c1
+        0ns outside drops main
+        0ns outside drops 1
+        0ns outside resolves Lock::acquire 2/c1
+        0ns outside drops 2
     ");
 }

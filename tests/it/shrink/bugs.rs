@@ -4,7 +4,7 @@
 
 use std::{cell::Cell, pin::Pin, rc::Rc};
 
-use seedloop::{Check, Error, Lock, spawn, yield_now};
+use seedloop::{Check, Error, Lock, Runner, spawn, yield_now};
 
 type Body = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
@@ -111,9 +111,17 @@ where
     let (mut runs, mut from) = (0, 0);
     for seed in 0..60 {
         let check = Check::new().seed(seed).schedules(200_000).fresh_wakers(false);
-        let failure = check.try_run(&program).expect_err("it is found");
+        let failure = check.clone().try_run(&program).expect_err("it is found");
         let shrunk = failure.shrunk.as_ref().expect("it is shrunk");
         assert_eq!(failure.told.len(), waits, "{name}, seed {seed}: {failure}");
+        let mut runner = Runner::replay(failure.token.as_ref().expect("it has one")).unwrap();
+        assert!(runner.run(program()).is_err(), "{name}, seed {seed} fails in a replay");
+        assert_eq!(runner.finish().digest, failure.digest, "{name}, seed {seed}");
+        if seed == 0 {
+            let again = check.try_run(&program).expect_err("it is found again");
+            assert_eq!((&again.told, &again.token), (&failure.told, &failure.token));
+            assert_eq!(again.shrunk, failure.shrunk);
+        }
         (runs, from) = (runs + shrunk.runs, from + shrunk.from);
     }
     println!("{name}: {} waits -> {waits} in {} schedules", from / 60, runs / 60);
