@@ -21,7 +21,7 @@ const HANG: Duration = Duration::from_secs(5);
 /// The setting of all cases: a cancellation of a task that is offered for it, a slip of the clock,
 /// and fresh wakers, which are on. A swarm, because a slip ends the livelock of `ac_cpu`.
 fn check() -> Check {
-    Check::new().cancellations(1).slips(1).swarm().watchdog(Some(HANG))
+    Check::new().cancellations(1).slips(1).watchdog(Some(HANG))
 }
 
 /// Checks the program.

@@ -9,13 +9,16 @@ use super::{
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
     run::Runner,
-    sched::{Deviations, RandomWalk, Recording, Scheduler, Swarm},
+    sched::{Deviations, Recording, Sampler, Scheduler},
     task::Outcome,
-    trace::{Pick, Token},
+    trace::{Token, TokenError},
 };
 
 /// How many different schedules are counted one by one.
 const DISTINCT_MAX: usize = 1 << 16;
+
+/// Why a token is one that can be replayed.
+pub(super) const JUST_MADE: &str = "the token was just made";
 
 /// Runs the program's main future once; gives the text of its error.
 pub(super) type Main<'a> = &'a dyn Fn(&mut Runner) -> Option<String>;
@@ -64,10 +67,10 @@ impl Check {
         }
         let seed = self.seed;
         match self.strategy {
-            Strategy::Random => {
-                self.runs(Box::new(RandomWalk::new(seed, 0)), Some(RandomWalk::NAME), main)
+            Strategy::Sampled(algorithm) => {
+                let name = algorithm.to_string();
+                self.runs(Box::new(Sampler::new(algorithm, seed)), Some(&name), main)
             }
-            Strategy::Swarm => self.runs(Box::new(Swarm::new(seed, 0)), Some(Swarm::NAME), main),
             Strategy::Within(bound) => {
                 let all = Deviations::within(bound);
                 let mut report = self.runs(Box::new(all.clone()), None, main)?;
@@ -100,10 +103,10 @@ impl Check {
             let one = one(&mut runner, main, self.rules);
             report.count(&one.report, &one.reports);
             if let Some(failed) = one.failed {
-                return Err(self.explain(&report, &one.report.token, failed, main));
+                return Err(self.explain(&report, &one.report, failed, main));
             }
             if report.schedules.is_power_of_two() {
-                self.check_determinism(&report, &one.report.token, main)?;
+                self.check_determinism(&report, &one.report, main)?;
             }
             if distinct.len() < DISTINCT_MAX {
                 distinct.insert(one.report.digest);
@@ -149,7 +152,7 @@ impl Check {
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
         report.count(&run, &reports);
-        let (mut failure, _) = self.explained(&report, &run.token, failed, main);
+        let mut failure = self.explained(&report, &run, failed, main);
         (failure.schedules, failure.is_given) = (1, true);
         Err(failure)
     }
@@ -175,30 +178,29 @@ impl Check {
     pub(super) fn explain(
         &self,
         report: &Report,
-        token: &Token,
+        run: &RunReport,
         failed: Failed,
         main: Main,
     ) -> Box<Failure> {
-        let (failure, picks) = self.explained(report, token, failed, main);
-        self.shrunk(failure, picks, main)
+        let failure = self.explained(report, run, failed, main);
+        self.shrunk(failure, &run.picks, main)
     }
 
     /// Runs a failed schedule again, to show its events; the two must be the same.
     fn explained(
         &self,
         report: &Report,
-        token: &Token,
+        run: &RunReport,
         failed: Failed,
         main: Main,
-    ) -> (Box<Failure>, Vec<Pick>) {
+    ) -> Box<Failure> {
         // Its panics were printed the first time.
-        let (again, _) = quietly(|| self.recorded(token, main)).0.expect("a token just made");
+        let (again, _) = quietly(|| self.recorded(&run.raw_token(), main)).0.expect(JUST_MADE);
         let failed = match &again.report.divergence {
             None => failed,
             Some(_) => diverged(&failed.text, &again.report),
         };
-        let picks = again.report.picks.clone();
-        (self.failure(report, token, failed, again.report), picks)
+        self.failure(report, &run.token, failed, again.report)
     }
 
     /// Runs a schedule a second time (the first, the second, the fourth and so on): a program that
@@ -206,23 +208,49 @@ impl Check {
     pub(super) fn check_determinism(
         &self,
         report: &Report,
-        token: &Token,
+        run: &RunReport,
         main: Main,
     ) -> Result<(), Box<Failure>> {
-        let again = self.recorded(token, main).expect("a token that was just made").0.report;
+        let again = self.recorded(&run.raw_token(), main).expect(JUST_MADE).0.report;
         if again.divergence.is_none() {
             return Ok(());
         }
         let failed = diverged("it passed", &again);
-        Err(self.failure(report, token, failed, again))
+        Err(self.failure(report, &run.token, failed, again))
     }
 
     /// Replays a token and records its events.
     pub(super) fn recorded(&self, token: &Token, main: Main) -> Result<(One, StepNames), String> {
         let config = Config::default().record(true).names(true).watchdog(self.config.watchdog);
-        let mut runner = Runner::replay_with(config, token).map_err(|error| error.to_string())?;
+        let mut runner = self.replaying(token, config, main).map_err(|error| error.to_string())?;
         let one = one(&mut runner, main, self.rules);
         Ok((one, runner.step_names()))
+    }
+
+    /// Ready for the run that the token is of. If its scheduler has learned from the first runs of
+    /// the seed, they are run again.
+    fn replaying(
+        &self,
+        token: &Token,
+        mut config: Config,
+        main: Main,
+    ) -> Result<Runner, TokenError> {
+        let Some((lessons, sampler)) = Sampler::to_learn(&token.plan)? else {
+            return Runner::replay_with(config, token);
+        };
+        config.set(token.settings);
+        let sampler = Rc::new(RefCell::new(sampler));
+        let mut runner = Runner::with_scheduler(config, Box::new(sampler.clone()));
+        let mut last = None;
+        for _ in 0..lessons {
+            runner.again(last.as_ref());
+            let (lesson, _) = quietly(|| one(&mut runner, main, self.rules));
+            last = Some(lesson.report.summary(true));
+        }
+        sampler.borrow_mut().skip_to_plan(&token.plan);
+        runner.again(None);
+        runner.expect(token);
+        Ok(runner)
     }
 
     pub(super) fn failure(

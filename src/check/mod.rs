@@ -25,7 +25,7 @@ pub use shrunk::Shrunk;
 
 use crate::{
     exec::{Config, RunReport},
-    sched::Scheduler,
+    sched::{Algorithm, Scheduler},
     task::Outcome,
 };
 
@@ -76,8 +76,7 @@ const HANG: Duration = Duration::from_secs(60);
 /// Which schedules are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Strategy {
-    Random,
-    Swarm,
+    Sampled(Algorithm),
     /// Within so many deviations from asyncio's order.
     Within(u32),
     Exhaustive,
@@ -120,7 +119,7 @@ impl Check {
             seed: 0,
             schedules: 1_000,
             config,
-            strategy: Strategy::Random,
+            strategy: Strategy::Sampled(Algorithm::Portfolio),
             #[cfg(feature = "json")]
             evidence_file: None,
             command,
@@ -326,14 +325,12 @@ impl Check {
         self
     }
 
-    /// Each schedule goes without cancellations with probability 1/2, and so it does without slips:
-    /// a fault may hide what a schedule without it shows. As [`Swarm`](crate::sched::Swarm).
-    /// Default: off.
+    /// How schedules are sampled. The default is a portfolio of all: see [`Algorithm`].
     ///
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use seedloop::{Check, Error, FailureKind, sleep, spawn, yield_now};
+    /// use seedloop::{Check, Error, FailureKind, sched::Algorithm, sleep, spawn, yield_now};
     /// // A livelock: while it spins, time stands still. A clock that slips ends it.
     /// let program = || async {
     ///     let alarm = spawn(sleep(Duration::from_secs(1)));
@@ -343,12 +340,13 @@ impl Check {
     ///     Ok::<(), Error>(())
     /// };
     /// let check = Check::new().slips(1);
-    /// assert!(check.clone().try_run(program).is_ok());
-    /// let failure = check.swarm().try_run(program).unwrap_err();
+    /// assert!(check.clone().sampler(Algorithm::Random).try_run(program).is_ok());
+    /// // The portfolio does without slips in every second run.
+    /// let failure = check.try_run(program).unwrap_err();
     /// assert_eq!(failure.kind, FailureKind::Livelock);
     /// ```
-    pub fn swarm(mut self) -> Check {
-        self.strategy = Strategy::Swarm;
+    pub fn sampler(mut self, algorithm: Algorithm) -> Check {
+        self.strategy = Strategy::Sampled(algorithm);
         self
     }
 

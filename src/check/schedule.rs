@@ -46,6 +46,7 @@ impl Default for Planned {
 
 /// A failed run of a schedule.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "proptest"), expect(dead_code, reason = "only proptest goes on from it"))]
 pub(super) struct Ran {
     pub(super) recorded: Recorded,
     pub(super) names: StepNames,

@@ -65,10 +65,10 @@ impl Check {
             report.count(&one.report, &one.reports);
             report.distinct = report.schedules;
             if let Some(failed) = one.failed {
-                return Err(self.explain(&report, &one.report.token, failed, main));
+                return Err(self.explain(&report, &one.report, failed, main));
             }
             if report.schedules.is_power_of_two() {
-                self.check_determinism(&report, &one.report.token, main)?;
+                self.check_determinism(&report, &one.report, main)?;
             }
         }
         if search.found().is_over {
@@ -96,7 +96,7 @@ impl Check {
             if let Some(failed) =
                 one.failed.filter(|failed| failed.kind != FailureKind::Interrupted)
             {
-                return Err(self.explain(report, &one.report.token, failed, main));
+                return Err(self.explain(report, &one.report, failed, main));
             }
             let actor = |step: usize| actor(&one.report, &swap.order, step);
             let text = format!(

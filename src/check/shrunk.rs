@@ -89,17 +89,17 @@ impl Check {
     pub(super) fn shrunk(
         &self,
         failure: Box<Failure>,
-        picks: Vec<Pick>,
+        picks: &[Pick],
         main: explore::Main,
     ) -> Box<Failure> {
         if !self.shrinks || !is_of_a_schedule(failure.kind) {
             return failure;
         }
         let found = failure.token.clone().expect("a schedule that failed has a token");
-        let mut runs = Runs::new(self, &found, picks, main);
+        let mut runs = Runs::new(self, &found, picks.to_vec(), main);
         let Some((smallest, from)) = runs.search(failure.kind) else { return failure };
         let token = runs.token(&smallest.holds);
-        let (again, names) = quietly(|| self.recorded(&token, main)).0.expect("a token just made");
+        let (again, names) = quietly(|| self.recorded(&token, main)).0.expect(explore::JUST_MADE);
         let Some(failed) = again.failed.filter(|failed| failed.kind == failure.kind) else {
             return failure;
         };

@@ -70,7 +70,19 @@ impl StepLog {
         (watch != Watch::Nothing).then(|| Box::new(log))
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// For another run, in the same memory if there is some.
+    pub(crate) fn again(
+        log: Option<Box<StepLog>>,
+        watch: Watch,
+        tracked: bool,
+    ) -> Option<Box<StepLog>> {
+        let Some(mut log) = log else { return StepLog::new(watch, tracked) };
+        log.reset();
+        log.footprints = watch == Watch::Footprints;
+        Some(log)
+    }
+
+    fn reset(&mut self) {
         (self.running, self.all, self.advances) = (None, false, 0);
         self.touched.clear();
         self.choices.clear();

@@ -117,9 +117,14 @@ impl Loop {
     pub fn replay_with(mut config: Config, token: &Token) -> Result<Loop, TokenError> {
         config.set(token.settings);
         let mut event_loop = Loop::with_scheduler(config, sched::of_plan(&token.plan)?);
-        event_loop.plan = Some(token.plan.clone());
-        event_loop.shell.core.borrow_mut().expect = Some(Expect::new(token));
+        event_loop.expect(token);
         Ok(event_loop)
+    }
+
+    /// The run that comes is the token's.
+    pub(super) fn expect(&mut self, token: &Token) {
+        self.plan = Some(token.plan.clone());
+        self.shell.core.borrow_mut().expect = Some(Expect::new(token));
     }
 
     pub(super) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {

@@ -172,6 +172,11 @@ impl Runner {
         Loop::replay_with(config, token).map(|event_loop| Runner { event_loop })
     }
 
+    /// The run that comes is the token's.
+    pub(crate) fn expect(&mut self, token: &Token) {
+        self.event_loop.expect(token);
+    }
+
     pub(crate) fn set_plan(&mut self, strategy: &str, seed: u64, run: u64) {
         self.event_loop.set_plan(strategy, seed, run);
     }

@@ -109,6 +109,11 @@ impl Footprint {
         self.all
     }
 
+    /// What of it is known: without that it may be everything.
+    pub(crate) fn known(&self) -> Footprint {
+        Footprint { all: false, touched: self.touched.clone() }
+    }
+
     /// Is the object touched in this way, among others?
     ///
     /// # Examples

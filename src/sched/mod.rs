@@ -19,6 +19,7 @@ mod footprint;
 mod holds;
 mod random;
 mod replay;
+mod sample;
 mod search;
 mod step;
 mod swarm;
@@ -34,10 +35,13 @@ pub use holds::Holds;
 pub(crate) use holds::{Held, Place, Recorded, Recording};
 pub use random::RandomWalk;
 pub use replay::Replay;
+pub use sample::{Algorithm, Sampler};
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
 pub(crate) use search::{Follow, Swap};
 pub use step::{InStep, Step, StepId};
 pub use swarm::Swarm;
+
+use std::{cell::RefCell, rc::Rc};
 
 use crate::{
     kernel::{Handle, Kernel},
@@ -345,6 +349,43 @@ pub trait Scheduler {
     fn guarantee(&self) -> Guarantee;
 }
 
+/// One scheduler that several hold: to ask it, between two runs, what it has seen.
+///
+/// # Examples
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use seedloop::{Config, Runner, sched::{Algorithm, Sampler, Scheduler, Watch}};
+/// let sampler = Rc::new(RefCell::new(Sampler::new(Algorithm::Pos, 7)));
+/// let runner = Runner::with_scheduler(Config::default(), Box::new(sampler.clone()));
+/// assert_eq!(sampler.watches(), Watch::Footprints); // the first runs teach
+/// # drop(runner);
+/// ```
+impl<S: Scheduler> Scheduler for Rc<RefCell<S>> {
+    fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+        self.borrow_mut().choose(menu)
+    }
+
+    fn watches(&self) -> Watch {
+        self.borrow().watches()
+    }
+
+    fn stepped(&mut self, step: Step) {
+        self.borrow_mut().stepped(step);
+    }
+
+    fn executed(&mut self, event: &Event) {
+        self.borrow_mut().executed(event);
+    }
+
+    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+        self.borrow_mut().next_run(last)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        self.borrow().guarantee()
+    }
+}
+
 /// One run to come.
 ///
 /// # Examples
@@ -412,15 +453,6 @@ pub(crate) fn of_plan(plan: &Plan) -> Result<Box<dyn Scheduler>, TokenError> {
     match plan {
         Plan::Raw(picks) => Ok(Box::new(Replay::new(picks.clone()))),
         Plan::Holds { holds, draws } => Ok(Box::new(Held::new(Holds::of_plan(holds, draws)))),
-        Plan::Seed { strategy, seed, run } if strategy == RandomWalk::NAME => {
-            Ok(Box::new(RandomWalk::new(*seed, *run)))
-        }
-        Plan::Seed { strategy, seed, run } if strategy == Swarm::NAME => {
-            Ok(Box::new(Swarm::new(*seed, *run)))
-        }
-        Plan::Seed { strategy, .. } => {
-            let known = "there are random and swarm";
-            Err(TokenError::new(format!("there is no strategy {strategy:?}; {known}")))
-        }
+        Plan::Seed { strategy, seed, run } => Ok(Box::new(Sampler::at(strategy, *seed, *run)?)),
     }
 }

@@ -4,8 +4,8 @@ use std::{cell::Cell, process::Command, rc::Rc, time::Duration};
 
 use proptest::prelude::*;
 use seedloop::{
-    Check, Config, Error, Failure, FailureKind, Lock, Runner, Token, gather, run, schedules, sleep,
-    spawn, yield_now,
+    Check, Config, Error, Failure, FailureKind, Lock, Runner, Token, gather, run, sched::Algorithm,
+    schedules, sleep, spawn, yield_now,
 };
 
 /// Ten tasks that contend, sleep and spawn; `extra` is a step more in one of them.
@@ -122,7 +122,8 @@ fn a_swarms_token_replays_with_and_without_faults() {
         Err::<(), Error>(Error::QueueFull)
     };
     for seed in 0..8 {
-        let check = Check::new().seed(seed).cancellations(1).cancel_any().slips(1).swarm();
+        let check = Check::new().seed(seed).cancellations(1).cancel_any().slips(1);
+        let check = check.sampler(Algorithm::Swarm);
         let failure = check.shrink(false).try_run(program).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Error, "{failure}");
         let text = failure.token.as_ref().expect("a failure has one").to_string();

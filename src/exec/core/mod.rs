@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     kernel::{CallId, FutureId, OnCancel, TaskId},
-    sched::Scheduler,
+    sched::{Scheduler, Watch},
     trace::{Kind, Mark, Parent, Path, Pick, Settings},
 };
 
@@ -75,6 +75,9 @@ pub(crate) struct Core {
     pub(crate) expect: Option<Expect>,
     /// The steps, if the scheduler watches.
     pub(super) steps: Option<Box<StepLog>>,
+    /// The memory for it, while the scheduler does not.
+    idle_steps: Option<Box<StepLog>>,
+    tracked: bool,
     /// What they are called, if the run is to be explained.
     pub(crate) step_names: Option<Box<StepNames>>,
     pub(crate) settings: Settings,
@@ -106,6 +109,8 @@ impl Core {
             keeps_wakers: false,
             free_wakers: Vec::new(),
             steps: StepLog::new(scheduler.watches(), config.tracked),
+            idle_steps: None,
+            tracked: config.tracked,
             step_names: config.names.then(Box::default),
             scheduler,
             recorder: Recorder::new(config.record),
@@ -124,9 +129,8 @@ impl Core {
 
     /// The kernel says what it touches, if a scheduler wants to know.
     fn watch(&mut self) {
-        if self.steps.as_ref().is_some_and(|log| log.footprints()) {
-            self.kernel.watch(true);
-        }
+        let footprints = self.steps.as_ref().is_some_and(|log| log.footprints());
+        self.kernel.watch(footprints);
     }
 
     /// Ready for another run, in the same memory. Gives what was left, for the caller to drop.
@@ -145,8 +149,11 @@ impl Core {
         self.cancellations_left = self.settings.cancellations;
         self.slips_left = self.settings.slips;
         (self.cancellations, self.slips) = (0, 0);
-        if let Some(log) = &mut self.steps {
-            log.reset();
+        let log = self.steps.take().or_else(|| self.idle_steps.take());
+        let log = StepLog::again(log, self.scheduler.watches(), self.tracked);
+        match self.scheduler.watches() {
+            Watch::Nothing => self.idle_steps = log,
+            Watch::Steps | Watch::Footprints => self.steps = log,
         }
         if let Some(names) = &mut self.step_names {
             names.reset();

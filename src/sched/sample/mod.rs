@@ -1,0 +1,339 @@
+//! Random orders, by one algorithm per file. What an algorithm must know of the program (how long a
+//! run is, what steps will touch) it learns from the first four runs of the seed, which walk at
+//! random, and from nothing else: so a run can be had again.
+
+mod learn;
+mod pct;
+mod pct_urw;
+mod portfolio;
+mod pos;
+mod surw;
+mod urw;
+
+use std::{fmt, str::FromStr};
+
+use learn::{Learned, Lesson};
+
+use super::{
+    ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
+    Watch,
+};
+use crate::{
+    TokenError,
+    trace::{Plan, mix},
+};
+
+/// So many runs of a seed only teach.
+const LESSONS: u64 = 4;
+
+/// How orders are sampled. None is the best: which bugs it finds, and how soon, differs by orders
+/// of magnitude.
+///
+/// # Examples
+/// ```
+/// use seedloop::sched::Algorithm;
+/// assert_eq!("pct3".parse(), Ok(Algorithm::Pct(3)));
+/// assert_eq!(Algorithm::Portfolio.to_string(), "portfolio");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// Each run by another of them, the random walk most often; each run goes without each kind of
+    /// fault with probability 1/2, as [`Swarm`].
+    #[default]
+    Portfolio,
+    /// [`RandomWalk`]: whatever is ready is equally likely to be next.
+    Random,
+    /// [`Swarm`]: the random walk, but each run goes without some kinds of faults.
+    Swarm,
+    /// Probabilistic concurrency testing: a random order of priorities, which changes at one step
+    /// less than the given depth. A bug that needs so many ordering constraints among `n` tasks and
+    /// `k` steps is hit by each run with probability `1/(n k^(depth-1))` or more. Burckhardt,
+    /// Kothari, Musuvathi and Nagarakatte, "A randomized scheduler with probabilistic guarantees of
+    /// finding bugs" (ASPLOS 2010).
+    Pct(u32),
+    /// Partial-order sampling: each step has a random priority, and a new one whenever a step that
+    /// it may race with has run. Yuan, Yang and Gu, "Partial order aware concurrency sampling" (CAV
+    /// 2018).
+    Pos,
+    /// The uniform random walk: who has more steps to make is more likely to be next, so that every
+    /// interleaving is as likely as any other, if nothing blocks. Zhao, Wolff, Mathur and
+    /// Roychoudhury, "Selectively uniform concurrency testing" (ASPLOS 2025).
+    Urw,
+    /// The same over the steps alone that touch one object, another one in each run; the others by
+    /// random priorities. From the same paper.
+    Surw,
+    /// [`Urw`](Algorithm::Urw) with the changes of priority of [`Pct`](Algorithm::Pct): at one step
+    /// less than the depth, whoever ran last is passed over from then on.
+    PctUrw(u32),
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Algorithm::Portfolio => "portfolio",
+            Algorithm::Random => RandomWalk::NAME,
+            Algorithm::Swarm => Swarm::NAME,
+            Algorithm::Pct(depth) => return write!(f, "pct{depth}"),
+            Algorithm::Pos => "pos",
+            Algorithm::Urw => "urw",
+            Algorithm::Surw => "surw",
+            Algorithm::PctUrw(depth) => return write!(f, "pcturw{depth}"),
+        })
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = TokenError;
+
+    fn from_str(text: &str) -> Result<Algorithm, TokenError> {
+        let depth = |of: &str| text.strip_prefix(of)?.parse().ok().filter(|&depth| depth > 0);
+        let plain = [
+            Algorithm::Portfolio,
+            Algorithm::Random,
+            Algorithm::Swarm,
+            Algorithm::Pos,
+            Algorithm::Urw,
+            Algorithm::Surw,
+        ];
+        let plain = plain.into_iter().find(|algorithm| algorithm.to_string() == text);
+        let deep = || depth("pcturw").map(Algorithm::PctUrw).or(depth("pct").map(Algorithm::Pct));
+        plain.or_else(deep).filter(|algorithm| algorithm.to_string() == text).ok_or_else(|| {
+            let known = "portfolio, random, swarm, pct1 and so on, pos, urw, surw, pcturw1";
+            TokenError::new(format!("there is no strategy {text:?}; there are {known}"))
+        })
+    }
+}
+
+/// Who is next, in one run.
+trait Order {
+    /// One of these steps, by its place.
+    fn pick(&mut self, steps: &[StepId]) -> usize;
+
+    /// A step has run. Only if it watches footprints.
+    fn stepped(&mut self, _step: &Step) {}
+
+    fn watches(&self) -> Watch {
+        Watch::Steps
+    }
+}
+
+/// The runs of a seed, sampled by an [`Algorithm`].
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Runner, gather, sched::{Algorithm, Sampler}, yield_now};
+/// let sampler = Box::new(Sampler::new(Algorithm::Pct(2), 7));
+/// let mut runner = Runner::with_scheduler(Config::default(), sampler);
+/// let mut last = None;
+/// for run in 0..20 {
+///     assert_eq!(runner.again(last.as_ref()).map(|plan| plan.run), Some(run));
+///     runner.run(async { gather((yield_now(), yield_now())).await })?;
+///     last = Some(runner.end().summary(true));
+/// }
+/// # Ok::<(), seedloop::Error>(())
+/// ```
+pub struct Sampler {
+    algorithm: Algorithm,
+    seed: u64,
+    run: u64,
+    learned: Learned,
+    /// What this run teaches.
+    lesson: Option<Lesson>,
+    /// Chooses what is inside steps; and the order, if nothing else does.
+    walk: RandomWalk,
+    /// The same, but without some kinds of faults.
+    swarm: Option<Swarm>,
+    order: Option<Box<dyn Order>>,
+    /// Steps left that are chosen by the algorithm: one that starves somebody must not for ever.
+    left: u64,
+}
+
+impl Sampler {
+    /// Starts at run 0 of the seed.
+    pub fn new(algorithm: Algorithm, seed: u64) -> Sampler {
+        let mut sampler = Sampler {
+            algorithm,
+            seed,
+            run: 0,
+            learned: Learned::default(),
+            lesson: None,
+            walk: RandomWalk::new(seed, 0),
+            swarm: None,
+            order: None,
+            left: 0,
+        };
+        sampler.begin();
+        sampler
+    }
+
+    /// The sampler of a plan, if it is at a run that goes by what earlier ones have taught: to be
+    /// had at run 0, and how many are to be run.
+    pub(crate) fn to_learn(plan: &Plan) -> Result<Option<(u64, Sampler)>, TokenError> {
+        let Plan::Seed { strategy, seed, run } = plan else { return Ok(None) };
+        let algorithm = strategy.parse()?;
+        let learns = Sampler::learns(algorithm, *run);
+        Ok(learns.then(|| (LESSONS, Sampler::new(algorithm, *seed))))
+    }
+
+    /// The sampler at a run of a plan.
+    pub(super) fn at(strategy: &str, seed: u64, run: u64) -> Result<Sampler, TokenError> {
+        let algorithm = strategy.parse()?;
+        if Sampler::learns(algorithm, run) {
+            return Err(TokenError::new(format!(
+                "run {run} of {strategy} goes by what the first runs of seed {seed} have taught: \
+                 replay it with SEEDLOOP_REPLAY in the check that it is of"
+            )));
+        }
+        let mut sampler = Sampler::new(algorithm, seed);
+        sampler.skip_to(run);
+        Ok(sampler)
+    }
+
+    /// Goes on with the run of this plan.
+    pub(crate) fn skip_to_plan(&mut self, plan: &Plan) {
+        if let Plan::Seed { run, .. } = plan {
+            self.skip_to(*run);
+        }
+    }
+
+    /// Does this run go by what the first ones of the seed have taught?
+    fn learns(algorithm: Algorithm, run: u64) -> bool {
+        run >= LESSONS && !matches!(algorithm, Algorithm::Random | Algorithm::Swarm)
+    }
+
+    /// Goes on with this run of the seed. What it is to learn, it has learned.
+    fn skip_to(&mut self, run: u64) {
+        self.end_lesson();
+        self.run = run;
+        self.begin();
+    }
+
+    fn end_lesson(&mut self) {
+        if let Some(lesson) = self.lesson.take() {
+            self.learned.add(lesson);
+        }
+    }
+
+    fn begin(&mut self) {
+        let Sampler { seed, run, .. } = *self;
+        self.walk = RandomWalk::new(seed, run);
+        let algorithm = match self.algorithm {
+            Algorithm::Portfolio => portfolio::member(run),
+            algorithm => algorithm,
+        };
+        let swarms = matches!(self.algorithm, Algorithm::Portfolio | Algorithm::Swarm);
+        self.swarm = swarms.then(|| Swarm::new(seed, run));
+        let learns = Sampler::learns(self.algorithm, LESSONS);
+        self.lesson = (learns && run < LESSONS).then(Lesson::default);
+        let luck = Luck::new(seed, run);
+        self.order = match algorithm {
+            _ if run < LESSONS => None,
+            Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck, depth, &self.learned))),
+            Algorithm::Pos => Some(Box::new(pos::Pos::new(luck, &self.learned))),
+            Algorithm::Urw => Some(Box::new(urw::Urw::new(luck, &self.learned))),
+            Algorithm::Surw => Some(surw::order(luck, &self.learned)),
+            Algorithm::PctUrw(depth) => {
+                Some(Box::new(pct_urw::PctUrw::new(luck, depth, &self.learned)))
+            }
+            Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
+        };
+        self.left = self.learned.steps * 2 + 64;
+    }
+}
+
+impl Scheduler for Sampler {
+    fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+        if menu.kind() != ChoiceKind::Order {
+            return match &mut self.swarm {
+                Some(swarm) => swarm.choose(menu),
+                None => self.walk.choose(menu),
+            };
+        }
+        let steps = menu.steps();
+        if steps.first().is_some_and(|step| step.is_clock()) {
+            return 0;
+        }
+        let value = match &mut self.order {
+            Some(order) if self.left > 0 => {
+                self.left -= 1;
+                order.pick(steps) as u32
+            }
+            _ if menu.len() == 1 => 0,
+            _ => self.walk.choose(menu),
+        };
+        if let Some(lesson) = &mut self.lesson {
+            lesson.picked(steps, steps[value as usize]);
+        }
+        value
+    }
+
+    fn watches(&self) -> Watch {
+        match (&self.lesson, &self.order) {
+            (Some(_), _) => Watch::Footprints,
+            (None, Some(order)) => order.watches(),
+            (None, None) => Watch::Nothing,
+        }
+    }
+
+    fn stepped(&mut self, step: Step) {
+        if let Some(order) = &mut self.order {
+            order.stepped(&step);
+        }
+        if let Some(lesson) = &mut self.lesson {
+            lesson.stepped(step);
+        }
+    }
+
+    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+        if last.is_some() {
+            self.skip_to(self.run + 1);
+        }
+        Some(RunPlan { run: self.run })
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Sampled
+    }
+}
+
+/// The chance of one run: as a stream, and as a number that belongs to a name.
+struct Luck {
+    stream: rand_chacha::ChaCha8Rng,
+    salt: u64,
+}
+
+impl Luck {
+    fn new(seed: u64, run: u64) -> Luck {
+        use rand_chacha::rand_core::Rng;
+        let mut stream = super::random::stream(seed, run, ChoiceKind::Order as u64);
+        let salt = stream.next_u64();
+        Luck { stream, salt }
+    }
+
+    /// Uniform below `n`, which is 1 or more.
+    fn below(&mut self, n: u64) -> u64 {
+        use rand_chacha::rand_core::Rng;
+        match u32::try_from(n) {
+            Ok(n) => super::random::below(&mut self.stream, n).into(),
+            Err(_) => self.stream.next_u64() % n,
+        }
+    }
+
+    /// A random number for a name: the same whenever it is asked, in whatever order names turn up.
+    fn of(&self, name: u64) -> u64 {
+        mix(mix(self.salt, name), self.salt)
+    }
+
+    /// A place in `weights`, each as likely as its weight says. One of them is not 0.
+    fn weighted(&mut self, weights: &[u64]) -> usize {
+        let mut drawn = self.below(weights.iter().sum::<u64>().max(1));
+        for (at, &weight) in weights.iter().enumerate() {
+            match drawn.checked_sub(weight) {
+                Some(rest) => drawn = rest,
+                None => return at,
+            }
+        }
+        0
+    }
+}

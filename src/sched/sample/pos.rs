@@ -1,0 +1,42 @@
+//! Partial-order sampling: every step that is ready has a random priority, the highest runs, and
+//! then those draw another that may race with it.
+
+use std::collections::BTreeMap;
+
+use super::{super::Footprint, Learned, Luck, Order, Step, StepId, Watch};
+
+pub(super) struct Pos {
+    luck: Luck,
+    /// What steps are known to touch. One that is not known may race with all.
+    footprints: BTreeMap<StepId, Footprint>,
+    priorities: BTreeMap<StepId, u64>,
+}
+
+impl Pos {
+    pub(super) fn new(luck: Luck, learned: &Learned) -> Pos {
+        Pos { luck, footprints: learned.footprints(), priorities: BTreeMap::new() }
+    }
+}
+
+impl Order for Pos {
+    fn pick(&mut self, steps: &[StepId]) -> usize {
+        for step in steps {
+            let luck = &mut self.luck;
+            self.priorities.entry(*step).or_insert_with(|| luck.below(u64::MAX));
+        }
+        let best = steps.iter().enumerate().max_by_key(|(_, step)| self.priorities[step]);
+        best.expect("something is ready").0
+    }
+
+    fn stepped(&mut self, step: &Step) {
+        let ran = step.footprint.known();
+        self.priorities.remove(&step.id);
+        let footprints = &self.footprints;
+        self.priorities
+            .retain(|ready, _| footprints.get(ready).is_some_and(|known| !known.conflicts(&ran)));
+    }
+
+    fn watches(&self) -> Watch {
+        Watch::Footprints
+    }
+}
