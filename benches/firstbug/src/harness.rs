@@ -12,7 +12,7 @@ use std::{
 
 use seedloop::{
     Config, Error, Runner,
-    sched::{RandomWalk, RunReport, Scheduler, Swarm},
+    sched::{Algorithm, RunReport, Sampler, Scheduler},
 };
 
 use crate::programs::{Program, Start, VIOLATED};
@@ -22,13 +22,23 @@ const THREADS: usize = 2;
 const STEPS_MAX: u64 = 20_000;
 
 /// Makes the sampler of a seed.
-pub(crate) type Sampler = fn(u64) -> Box<dyn Scheduler>;
+pub(crate) type Make = fn(u64) -> Box<dyn Scheduler>;
 
 /// The samplers of the table, each with its name.
-pub(crate) fn samplers() -> Vec<(&'static str, Sampler)> {
+pub(crate) fn samplers() -> Vec<(&'static str, Make)> {
+    fn sampler(algorithm: Algorithm, seed: u64) -> Box<dyn Scheduler> {
+        Box::new(Sampler::new(algorithm, seed))
+    }
     vec![
-        ("RandomWalk", |seed| Box::new(RandomWalk::new(seed, 0))),
-        ("Swarm", |seed| Box::new(Swarm::new(seed, 0))),
+        ("random", |seed| sampler(Algorithm::Random, seed)),
+        ("pct1", |seed| sampler(Algorithm::Pct(1), seed)),
+        ("pct2", |seed| sampler(Algorithm::Pct(2), seed)),
+        ("pct3", |seed| sampler(Algorithm::Pct(3), seed)),
+        ("pos", |seed| sampler(Algorithm::Pos, seed)),
+        ("urw", |seed| sampler(Algorithm::Urw, seed)),
+        ("surw", |seed| sampler(Algorithm::Surw, seed)),
+        ("pcturw2", |seed| sampler(Algorithm::PctUrw(2), seed)),
+        ("portfolio", |seed| sampler(Algorithm::Portfolio, seed)),
     ]
 }
 
@@ -73,7 +83,7 @@ impl fmt::Display for Trials {
 /// The trials of every program under every sampler: a row for each program.
 pub(crate) fn run_trials(
     programs: &[Program],
-    samplers: &[(&str, Sampler)],
+    samplers: &[(&str, Make)],
     setup: Setup,
 ) -> Vec<Vec<Trials>> {
     let trials = setup.trials as usize;

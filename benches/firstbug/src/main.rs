@@ -20,7 +20,7 @@ use std::{env, process::ExitCode};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 
-use harness::{Sampler, Setup};
+use harness::{Make, Setup};
 use programs::{PROGRAMS, Program, Start};
 
 /// The command line.
@@ -89,7 +89,7 @@ fn stands_for(word: &str, name: &str, names: &[&str]) -> bool {
 }
 
 /// The programs down, the samplers across.
-fn measured(programs: &[Program], samplers: &[(&str, Sampler)], setup: Setup) -> Table {
+fn measured(programs: &[Program], samplers: &[(&str, Make)], setup: Setup) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
     let names = samplers.iter().map(|(name, _)| *name);

@@ -14,14 +14,13 @@ const ANCESTORS_MAX: usize = 64;
 pub(super) struct Learned {
     /// The most steps of a run.
     pub(super) steps: u64,
-    /// The most owners of steps.
-    pub(super) owners: u64,
     /// Owners by the steps that they and what they lead to make.
     weights: BTreeMap<u64, u64>,
     /// Who was running when an owner first was ready.
     parents: BTreeMap<u64, u64>,
     /// What a step has touched in any run.
     footprints: BTreeMap<StepId, Footprint>,
+    contested: Vec<Contested>,
 }
 
 /// What one run teaches.
@@ -55,7 +54,6 @@ impl Lesson {
 impl Learned {
     pub(super) fn add(&mut self, lesson: Lesson) {
         self.steps = self.steps.max(lesson.steps);
-        self.owners = self.owners.max(lesson.counts.len() as u64);
         self.parents.extend(&lesson.parents);
         for (owner, weight) in self.with_ancestors(&lesson.counts) {
             let most = self.weights.entry(owner).or_default();
@@ -80,43 +78,60 @@ impl Learned {
         sums
     }
 
-    /// How many steps owners and what they lead to make.
-    pub(super) fn weights(&self) -> BTreeMap<u64, u64> {
-        self.weights.clone()
+    /// How many steps the owner and what it leads to make.
+    pub(super) fn weight(&self, owner: u64) -> u64 {
+        self.weights.get(&owner).copied().unwrap_or(0)
     }
 
-    /// What steps are known to touch.
-    pub(super) fn footprints(&self) -> BTreeMap<StepId, Footprint> {
-        self.footprints.clone()
+    /// What the step is known to touch.
+    pub(super) fn footprint(&self, step: StepId) -> Option<&Footprint> {
+        self.footprints.get(&step)
     }
 
     /// The objects that steps of two owners touch in ways that do not commute.
-    pub(super) fn contested(&self) -> Vec<u64> {
-        let mut users: BTreeMap<u64, (BTreeSet<u64>, u8)> = BTreeMap::new();
-        for (step, footprint) in &self.footprints {
+    pub(super) fn contested(&self) -> &[Contested] {
+        &self.contested
+    }
+
+    /// The lessons are over.
+    pub(super) fn conclude(&mut self) {
+        let mut objects: BTreeMap<u64, (BTreeSet<StepId>, u8)> = BTreeMap::new();
+        for (&step, footprint) in &self.footprints {
             for (object, ways) in footprint.objects() {
-                let (owners, all) = users.entry(object).or_default();
-                owners.insert(step.owner);
+                let (steps, all) = objects.entry(object).or_default();
+                steps.insert(step);
                 *all |= ways;
             }
         }
-        let state = Access::Read as u8 | Access::Write as u8 | Access::Add as u8;
-        let is_contested = |owners: &BTreeSet<u64>, ways: u8| {
-            let commutes = Access::ALL.iter().any(|way| way.commutes(*way) && *way as u8 == ways);
-            owners.len() >= 2 && ways & state != 0 && !commutes
-        };
-        let contested = users.iter().filter(|(_, (owners, ways))| is_contested(owners, *ways));
-        contested.map(|(&object, _)| object).collect()
+        let contested = objects.into_values().filter(|&(_, ways)| is_contested(ways));
+        let contested = contested.map(|(steps, _)| self.contest(steps));
+        self.contested = contested.filter(|contested| contested.pairs > 0).collect();
     }
 
-    /// The steps that touch the object, and how many of them owners and what they lead to make.
-    pub(super) fn touching(&self, object: u64) -> (BTreeSet<StepId>, BTreeMap<u64, u64>) {
-        let touches =
-            |footprint: &Footprint| footprint.objects().any(|(touched, _)| touched == object);
-        let steps = self.footprints.iter().filter(|(_, footprint)| touches(footprint));
-        let steps: BTreeSet<StepId> = steps.map(|(&step, _)| step).collect();
-        let mut counts = BTreeMap::new();
+    fn contest(&self, steps: BTreeSet<StepId>) -> Contested {
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
         steps.iter().for_each(|step| *counts.entry(step.owner).or_default() += 1);
-        (steps, self.with_ancestors(&counts))
+        let square = |n: u64| n * n;
+        let own: u64 = counts.values().copied().map(square).sum();
+        let pairs = square(steps.len() as u64) - own;
+        let rivals = square(counts.len() as u64) - counts.len() as u64;
+        Contested { pairs, rivals, weights: self.with_ancestors(&counts), steps }
     }
+}
+
+/// Is this more than making handles ready and taking them, and do not all commute?
+fn is_contested(ways: u8) -> bool {
+    let state = Access::Read as u8 | Access::Write as u8 | Access::Add as u8;
+    let commutes = Access::ALL.iter().any(|way| way.commutes(*way) && *way as u8 == ways);
+    ways & state != 0 && !commutes
+}
+
+/// An object that steps of several owners touch.
+pub(super) struct Contested {
+    /// How many pairs of steps of two owners there are, and how many pairs of owners.
+    pub(super) pairs: u64,
+    pub(super) rivals: u64,
+    pub(super) steps: BTreeSet<StepId>,
+    /// How many of them owners and what they lead to make.
+    pub(super) weights: BTreeMap<u64, u64>,
 }

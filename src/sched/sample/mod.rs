@@ -10,7 +10,7 @@ mod pos;
 mod surw;
 mod urw;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, rc::Rc, str::FromStr};
 
 use learn::{Learned, Lesson};
 
@@ -137,7 +137,7 @@ pub struct Sampler {
     algorithm: Algorithm,
     seed: u64,
     run: u64,
-    learned: Learned,
+    learned: Rc<Learned>,
     /// What this run teaches.
     lesson: Option<Lesson>,
     /// Chooses what is inside steps; and the order, if nothing else does.
@@ -156,7 +156,7 @@ impl Sampler {
             algorithm,
             seed,
             run: 0,
-            learned: Learned::default(),
+            learned: Rc::default(),
             lesson: None,
             walk: RandomWalk::new(seed, 0),
             swarm: None,
@@ -210,8 +210,11 @@ impl Sampler {
     }
 
     fn end_lesson(&mut self) {
-        if let Some(lesson) = self.lesson.take() {
-            self.learned.add(lesson);
+        let Some(lesson) = self.lesson.take() else { return };
+        let learned = Rc::get_mut(&mut self.learned).expect("nobody goes by it yet");
+        learned.add(lesson);
+        if self.run + 1 == LESSONS {
+            learned.conclude();
         }
     }
 

@@ -1,25 +1,28 @@
 //! The uniform random walk with changes of priority: at a few random steps, whoever ran last is
 //! passed over from then on.
 
+use std::rc::Rc;
+
 use super::{Learned, Luck, Order, StepId, pct::Falls, urw::Remaining};
 
 pub(super) struct PctUrw {
     luck: Luck,
     falls: Falls,
+    learned: Rc<Learned>,
     remaining: Remaining,
 }
 
 impl PctUrw {
-    pub(super) fn new(mut luck: Luck, depth: u32, learned: &Learned) -> PctUrw {
+    pub(super) fn new(mut luck: Luck, depth: u32, learned: &Rc<Learned>) -> PctUrw {
         let falls = Falls::new(&mut luck, depth, learned);
-        PctUrw { luck, falls, remaining: Remaining::new(learned.weights()) }
+        PctUrw { luck, falls, learned: learned.clone(), remaining: Remaining::default() }
     }
 }
 
 impl Order for PctUrw {
     fn pick(&mut self, steps: &[StepId]) -> usize {
         self.falls.step();
-        self.remaining.meet(steps);
+        self.remaining.meet(steps, |owner| self.learned.weight(owner));
         let best = steps.iter().map(|step| self.falls.standing(step.owner)).max();
         let weight = |step: &StepId| match Some(self.falls.standing(step.owner)) == best {
             true => self.remaining.of(step.owner).max(1),

@@ -1,20 +1,19 @@
 //! Partial-order sampling: every step that is ready has a random priority, the highest runs, and
 //! then those draw another that may race with it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
-use super::{super::Footprint, Learned, Luck, Order, Step, StepId, Watch};
+use super::{Learned, Luck, Order, Step, StepId, Watch};
 
 pub(super) struct Pos {
     luck: Luck,
-    /// What steps are known to touch. One that is not known may race with all.
-    footprints: BTreeMap<StepId, Footprint>,
+    learned: Rc<Learned>,
     priorities: BTreeMap<StepId, u64>,
 }
 
 impl Pos {
-    pub(super) fn new(luck: Luck, learned: &Learned) -> Pos {
-        Pos { luck, footprints: learned.footprints(), priorities: BTreeMap::new() }
+    pub(super) fn new(luck: Luck, learned: &Rc<Learned>) -> Pos {
+        Pos { luck, learned: learned.clone(), priorities: BTreeMap::new() }
     }
 }
 
@@ -31,9 +30,9 @@ impl Order for Pos {
     fn stepped(&mut self, step: &Step) {
         let ran = step.footprint.known();
         self.priorities.remove(&step.id);
-        let footprints = &self.footprints;
-        self.priorities
-            .retain(|ready, _| footprints.get(ready).is_some_and(|known| !known.conflicts(&ran)));
+        // What is not known may race with all.
+        let races = |ready| self.learned.footprint(ready).is_none_or(|known| known.conflicts(&ran));
+        self.priorities.retain(|&ready, _| !races(ready));
     }
 
     fn watches(&self) -> Watch {

@@ -1,23 +1,24 @@
 //! The uniform random walk: whoever has more steps to make is more likely to be next.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::{Learned, Luck, Order, StepId};
 
 pub(super) struct Urw {
     luck: Luck,
+    learned: Rc<Learned>,
     remaining: Remaining,
 }
 
 impl Urw {
-    pub(super) fn new(luck: Luck, learned: &Learned) -> Urw {
-        Urw { luck, remaining: Remaining::new(learned.weights()) }
+    pub(super) fn new(luck: Luck, learned: &Rc<Learned>) -> Urw {
+        Urw { luck, learned: learned.clone(), remaining: Remaining::default() }
     }
 }
 
 impl Order for Urw {
     fn pick(&mut self, steps: &[StepId]) -> usize {
-        self.remaining.meet(steps);
+        self.remaining.meet(steps, |owner| self.learned.weight(owner));
         let weights: Vec<u64> =
             steps.iter().map(|step| self.remaining.of(step.owner).max(1)).collect();
         let at = self.luck.weighted(&weights);
@@ -27,30 +28,31 @@ impl Order for Urw {
 }
 
 /// How many steps owners have left, with those of what they will lead to.
+#[derive(Default)]
 pub(super) struct Remaining {
-    learned: BTreeMap<u64, u64>,
     left: BTreeMap<u64, u64>,
     last: Option<u64>,
 }
 
 impl Remaining {
-    pub(super) fn new(learned: BTreeMap<u64, u64>) -> Remaining {
-        Remaining { learned, left: BTreeMap::new(), last: None }
-    }
-
-    /// These are ready. Whoever is new has come from the one that ran last, and takes its part.
-    pub(super) fn meet(&mut self, steps: &[StepId]) {
+    /// These are ready. Whoever is new has come from the one that ran last, and takes its part:
+    /// `weight` says how much that is. Gives whoever was new and took a part.
+    pub(super) fn meet(&mut self, steps: &[StepId], weight: impl Fn(u64) -> u64) -> Vec<Part> {
+        let mut parts = Vec::new();
         for step in steps {
             if self.left.contains_key(&step.owner) {
                 continue;
             }
-            let weight = self.learned.get(&step.owner).copied().unwrap_or(0);
+            let weight = weight(step.owner);
             self.left.insert(step.owner, weight);
             let parent = self.last.filter(|&last| last != step.owner);
             if let Some(left) = parent.and_then(|parent| self.left.get_mut(&parent)) {
+                let (from, to, all) = (parent.expect("it has some"), step.owner, *left);
+                parts.push(Part { from, to, all, taken: weight.min(all) });
                 *left = left.saturating_sub(weight);
             }
         }
+        parts
     }
 
     pub(super) fn of(&self, owner: u64) -> u64 {
@@ -79,4 +81,13 @@ impl Remaining {
     pub(super) fn ran_beside(&mut self, owner: u64) {
         self.last = Some(owner);
     }
+}
+
+/// A part of what an owner had left, which another took.
+pub(super) struct Part {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    /// What there was, and how much was taken.
+    pub(super) all: u64,
+    pub(super) taken: u64,
 }
