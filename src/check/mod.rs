@@ -243,9 +243,9 @@ impl Check {
     }
 
     /// Makes a failing schedule small before it is shown: the fewest steps that must wait for
-    /// others, and the fewest faults, with which it still fails in the same way (the kind, the words
-    /// of the text but not its numbers, the place of a panic). Takes at most 5,000 schedules; what
-    /// panics meanwhile on this thread is not printed. Default: on.
+    /// others, and the fewest faults, with which it still fails in the same way: the kind, the
+    /// words of the text but not its numbers, the place of a panic. Takes at most 5,000 schedules;
+    /// what panics meanwhile on this thread is not printed. Default: on.
     ///
     /// # Examples
     /// ```

@@ -13,6 +13,7 @@ mod notes;
 mod outcome;
 mod primitives;
 mod replay;
+mod sample;
 mod search;
 mod shrink;
 mod snapshots;

@@ -1,0 +1,223 @@
+//! Samplers: what they promise, as statistics over fixed seeds, and that each of their runs can be
+//! had again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
+
+use seedloop::{
+    Check, Config, Error, Failure, Lock, Runner, Tracked, gather,
+    sched::{Algorithm, Sampler, Scheduler},
+    spawn, yield_now,
+};
+
+const ALL: [Algorithm; 9] = [
+    Algorithm::Portfolio,
+    Algorithm::Random,
+    Algorithm::Swarm,
+    Algorithm::Pct(1),
+    Algorithm::Pct(3),
+    Algorithm::Pos,
+    Algorithm::Urw,
+    Algorithm::Surw,
+    Algorithm::PctUrw(2),
+];
+
+async fn yields(times: u64) -> Result<(), Error> {
+    for _ in 0..times {
+        yield_now().await?;
+    }
+    Ok(())
+}
+
+fn fails_if(is_bad: bool) -> Result<(), Error> {
+    if is_bad { Err(Error::QueueFull) } else { Ok(()) }
+}
+
+/// What must be set up by then is not: one ordering constraint, beside tasks that only yield.
+async fn order_violation(others: u64) -> Result<(), Error> {
+    let is_set = Tracked::new(false);
+    let sets = is_set.clone();
+    let mut tasks: Vec<_> = (0..others).map(|_| spawn(yields(6))).collect();
+    tasks.push(spawn(async move {
+        yield_now().await?;
+        sets.set(true);
+        Ok(())
+    }));
+    tasks.push(spawn(async move {
+        yields(4).await?;
+        fails_if(!is_set.get())
+    }));
+    gather(tasks).await.map(drop)
+}
+
+/// Of three updates exactly one is lost: two constraints.
+async fn lost_update(tasks: i64) -> Result<(), Error> {
+    let count = Tracked::new(0);
+    let add = |count: Tracked<i64>| async move {
+        yields(2).await?;
+        let read = count.get();
+        yield_now().await?;
+        count.set(read + 1);
+        Ok::<(), Error>(())
+    };
+    gather((0..tasks).map(|_| spawn(add(count.clone())))).await?;
+    fails_if(count.get() == tasks - 1)
+}
+
+async fn philosophers(count: usize) -> Result<(), Error> {
+    let forks: Vec<Lock> = (0..count).map(|_| Lock::new()).collect();
+    let dines = |seat: usize| {
+        let (left, right) = (forks[seat].clone(), forks[(seat + 1) % count].clone());
+        async move {
+            yields(seat as u64 * 3).await?;
+            let _left = left.acquire().await?;
+            yield_now().await?;
+            let _right = right.acquire().await?;
+            Ok::<(), Error>(())
+        }
+    };
+    gather((0..count).map(|seat| spawn(dines(seat)))).await.map(drop)
+}
+
+/// How many of the runs after the first four fail; and the most steps and owners of steps.
+fn failures<F>(algorithm: Algorithm, runs: u64, program: impl Fn() -> F) -> (u64, u64)
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    let config = Config::default().tracked(true).probe(false);
+    let mut runner = Runner::with_scheduler(config, Box::new(Sampler::new(algorithm, 1)));
+    runner.set_exception_handler(|_| {});
+    let (mut last, mut failed, mut steps) = (None, 0, 0);
+    for run in 0..runs + 4 {
+        runner.again(last.as_ref());
+        let is_bad = runner.run(program()).is_err();
+        failed += u64::from(is_bad && run >= 4);
+        let report = runner.end();
+        steps = steps.max(report.steps);
+        last = Some(report.summary(!is_bad));
+    }
+    (failed, steps)
+}
+
+/// The bound of the paper: `1/(n k^(depth-1))`, with n owners of steps and k steps. What is measured
+/// must not lie below it by more than chance explains (four standard deviations).
+fn holds_the_bound<F>(name: &str, depth: u32, owners: u64, program: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    let runs = 4_000;
+    let (failed, steps) = failures(Algorithm::Pct(depth), runs, program);
+    let bound = 1.0 / (owners as f64 * (steps as f64).powi(depth as i32 - 1));
+    let expected = bound * runs as f64;
+    println!("{name}: PCT({depth}) {failed} of {runs}, bound {expected:.1} ({steps} steps)");
+    assert!(failed as f64 >= expected - 4.0 * expected.sqrt(), "{name}: {failed} < {expected}");
+    assert!(failed > 0, "{name} is found");
+}
+
+#[test]
+fn pct_holds_its_bound() {
+    // The tasks, main, and the callbacks of their ends.
+    holds_the_bound("order violation + 8", 1, 10 + 1 + 10, || order_violation(8));
+    holds_the_bound("lost update of 3", 2, 3 + 1 + 3, || lost_update(3));
+    holds_the_bound("philosophers 3", 3, 3 + 1 + 3, || philosophers(3));
+}
+
+/// No sampler is the best: each of these finds what others hardly do.
+#[test]
+fn samplers_differ_by_what_they_find() {
+    let runs = 2_000;
+    let rate = |algorithm| failures(algorithm, runs, || philosophers(4)).0;
+    let (random, urw) = (rate(Algorithm::Random), rate(Algorithm::Urw));
+    println!("philosophers 4: random {random}, urw {urw} of {runs}");
+    assert!(urw > 5 * random.max(1), "{urw} > {random}");
+    let rate = |algorithm| failures(algorithm, runs, || lost_update(10)).0;
+    let (urw, pos) = (rate(Algorithm::Urw), rate(Algorithm::Pos));
+    println!("lost update of 10: urw {urw}, pos {pos} of {runs}");
+    assert!(pos > 5 * urw.max(1), "{pos} > {urw}");
+}
+
+/// Two tasks of three and five steps, each with the callback of its end: chains of four and six,
+/// which have 210 interleavings. Each is as likely as any other.
+#[test]
+fn the_uniform_walk_is_uniform() {
+    let (orders, each) = (210, 100);
+    let mut runner =
+        Runner::with_scheduler(Config::default(), Box::new(Sampler::new(Algorithm::Urw, 5)));
+    let (mut last, mut counts) = (None, BTreeMap::new());
+    for run in 0..orders * each + 4 {
+        runner.again(last.as_ref());
+        runner.run(async { gather((yields(2), yields(4))).await }).unwrap();
+        let report = runner.end();
+        if run >= 4 {
+            *counts.entry(report.digest.to_string()).or_insert(0_u32) += 1;
+        }
+        last = Some(report.summary(true));
+    }
+    assert_eq!(counts.len() as u64, orders);
+    let off = counts.values().map(|&count| (f64::from(count) - each as f64).powi(2) / each as f64);
+    let (squares, free) = (off.sum::<f64>(), orders as f64 - 1.0);
+    println!("chi-square {squares:.0} with {free} degrees of freedom");
+    assert!(squares < free + 4.0 * (2.0 * free).sqrt(), "{squares}");
+}
+
+#[test]
+fn runs_come_again_and_differ() {
+    for algorithm in ALL {
+        let digests = || {
+            let config = Config::default().cancellations(1).cancel_any(true).slips(1);
+            let mut runner = Runner::with_scheduler(config, Box::new(Sampler::new(algorithm, 3)));
+            let mut last = None;
+            let runs = (0..30).map(|_| {
+                runner.again(last.as_ref());
+                let _ = runner.run(philosophers(3));
+                let report = runner.end();
+                last = Some(report.summary(true));
+                report.digest.to_string()
+            });
+            runs.collect::<Vec<_>>()
+        };
+        let (one, two) = (digests(), digests());
+        assert_eq!(one, two, "{algorithm}");
+        assert!(one.iter().collect::<BTreeSet<_>>().len() > 5, "{algorithm}");
+        assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
+        let sampler = Sampler::new(algorithm, 3);
+        assert_eq!(sampler.guarantee(), seedloop::sched::Guarantee::Sampled);
+    }
+}
+
+fn found(algorithm: Algorithm) -> Box<Failure> {
+    let check = Check::new().seed(2).schedules(50_000).shrink(false).sampler(algorithm);
+    check.try_run(|| philosophers(3)).expect_err("it is found, or replayed")
+}
+
+/// Not a test of its own: a process in which `SEEDLOOP_REPLAY` says what to run.
+#[test]
+fn digest_for_another_process() {
+    if std::env::var_os("SEEDLOOP_REPLAY").is_some() {
+        let failure = found(Algorithm::Random);
+        println!("digest {} {}", failure.kind, failure.digest);
+    }
+}
+
+/// A run that goes by what others have taught: a replay teaches it again, in another process too.
+#[test]
+fn what_was_learned_is_learned_again_in_a_replay() {
+    // Priorities that never change find no deadlock of three.
+    for algorithm in ALL.into_iter().filter(|&algorithm| algorithm != Algorithm::Pct(1)) {
+        let failure = found(algorithm);
+        let token = failure.token.as_ref().unwrap().to_string();
+        assert!(token.starts_with(&format!("sl1-s.{algorithm}.2.")), "{token}");
+        let test = ["sample::digest_for_another_process", "--exact", "--nocapture"];
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let output = command.args(test).env("SEEDLOOP_REPLAY", &token).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let expected = format!("digest {} {}", failure.kind, failure.digest);
+        assert!(text.contains(&expected), "{token}: {expected}\n{text}");
+        let given = Runner::replay(&token.parse().unwrap());
+        if let Err(error) = given {
+            assert!(error.to_string().contains("SEEDLOOP_REPLAY in the check"), "{error}");
+        }
+    }
+}
