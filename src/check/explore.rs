@@ -1,10 +1,10 @@
 //! The runs of a check: one after another in the same memory, until one fails.
 
-use std::{cell::RefCell, collections::BTreeSet, panic::Location, rc::Rc};
+use std::{cell::RefCell, panic::Location, rc::Rc};
 
 use super::{
     Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy, schedule::Ran,
-    shrunk::tell_plan,
+    shrunk::tell_plan, unseen::Seen,
 };
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
@@ -13,9 +13,6 @@ use crate::{
     task::Outcome,
     trace::{Token, TokenError},
 };
-
-/// How many different schedules are counted one by one.
-const DISTINCT_MAX: usize = 1 << 16;
 
 /// Why a token is one that can be replayed.
 pub(super) const JUST_MADE: &str = "the token was just made";
@@ -91,7 +88,7 @@ impl Check {
     ) -> Result<Report, Box<Failure>> {
         let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
         let mut report = Report::new(self.seed, self.config.settings());
-        let mut distinct = BTreeSet::new();
+        let mut seen = Seen::new(self.schedules);
         let mut last = None;
         while let Some(run) = runner.again(last.as_ref()) {
             if report.schedules == self.schedules {
@@ -108,12 +105,10 @@ impl Check {
             if report.schedules.is_power_of_two() {
                 self.check_determinism(&report, &one.report, main)?;
             }
-            if distinct.len() < DISTINCT_MAX {
-                distinct.insert(one.report.digest);
-            }
+            seen.add(one.report.digest);
             last = Some(one.report.summary(true));
         }
-        report.distinct = distinct.len() as u64;
+        (report.distinct, report.unseen) = (seen.distinct(), seen.unseen());
         Ok(report)
     }
 

@@ -11,6 +11,7 @@ mod schedules;
 mod search;
 mod shrink;
 mod shrunk;
+mod unseen;
 
 use std::{panic::Location, time::Duration};
 
@@ -22,6 +23,7 @@ pub use schedule::Schedule;
 #[cfg(feature = "proptest")]
 pub use schedules::schedules;
 pub use shrunk::Shrunk;
+pub use unseen::Unseen;
 
 use crate::{
     exec::{Config, RunReport},
@@ -267,7 +269,7 @@ impl Check {
     /// };
     /// let failure = Check::new().try_run(program).unwrap_err();
     /// assert_eq!(failure.told.len(), 1);
-    /// assert!(failure.told[0].starts_with("task 2's 1st step (panicked) waits until task 1's"));
+    /// assert!(failure.told[0].starts_with("task 2's 1st step"));
     /// assert!(failure.token.unwrap().to_string().starts_with("sl1-h.2:1@1:2-"));
     /// let found = Check::new().shrink(false).try_run(program).unwrap_err();
     /// assert!(found.token.unwrap().to_string().starts_with("sl1-s."));

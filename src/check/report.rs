@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Unseen;
 use crate::{
     exec::RunReport,
     sched::{Certificate, Refusal},
@@ -54,6 +55,8 @@ pub struct Report {
     pub schedules: u64,
     /// How many of them were different; counted up to 65,536.
     pub distinct: u64,
+    /// What a sample says of what it has not seen.
+    pub unseen: Unseen,
     /// The handles that ran, in all schedules together.
     pub steps: u64,
     /// The choices that were asked, in all schedules together.
@@ -80,6 +83,7 @@ impl Report {
             seed,
             schedules: 0,
             distinct: 0,
+            unseen: Unseen::default(),
             steps: 0,
             choices: 0,
             settings,
@@ -120,10 +124,10 @@ impl Report {
     fn write_level(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { seed, schedules, distinct, abandoned, .. } = self;
         match &self.level {
-            Level::Sampled => write!(
-                f,
-                "sampled {schedules} schedules of seed {seed}, {distinct} different: none failed"
-            ),
+            Level::Sampled => {
+                write!(f, "sampled {schedules} schedules of seed {seed}, {distinct} different")?;
+                write!(f, "{}: none failed", self.unseen)
+            }
             Level::Within(bound) => write!(
                 f,
                 "every schedule within {bound} deviations from asyncio's order, {schedules} of \

@@ -101,8 +101,8 @@ where
     (failed, steps)
 }
 
-/// The bound of the paper: `1/(n k^(depth-1))`, with n owners of steps and k steps. What is measured
-/// must not lie below it by more than chance explains (four standard deviations).
+/// The bound of the paper: `1/(n k^(depth-1))`, with n owners of steps and k steps. What is
+/// measured must not lie below it by more than chance explains (four standard deviations).
 fn holds_the_bound<F>(name: &str, depth: u32, owners: u64, program: impl Fn() -> F)
 where
     F: Future<Output = Result<(), Error>> + 'static,
