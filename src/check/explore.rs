@@ -65,8 +65,11 @@ impl Check {
         let seed = self.seed;
         match self.strategy {
             Strategy::Sampled(algorithm) => {
-                let name = algorithm.to_string();
-                self.runs(Box::new(Sampler::new(algorithm, seed)), Some(&name), main)
+                let (name, sampler) = (algorithm.to_string(), Sampler::new(algorithm, seed));
+                let sampler = Rc::new(RefCell::new(sampler));
+                let mut report = self.runs(Box::new(sampler.clone()), Some(&name), main)?;
+                report.racing_pairs = sampler.borrow().racing_pairs();
+                Ok(report)
             }
             Strategy::Within(bound) => {
                 let all = Deviations::within(bound);

@@ -57,6 +57,9 @@ pub struct Report {
     pub distinct: u64,
     /// What a sample says of what it has not seen.
     pub unseen: Unseen,
+    /// How many pairs of racing steps were seen in both orders, and how many at all, in those
+    /// schedules of a sample that say what steps touch.
+    pub racing_pairs: (u64, u64),
     /// The handles that ran, in all schedules together.
     pub steps: u64,
     /// The choices that were asked, in all schedules together.
@@ -84,6 +87,7 @@ impl Report {
             schedules: 0,
             distinct: 0,
             unseen: Unseen::default(),
+            racing_pairs: (0, 0),
             steps: 0,
             choices: 0,
             settings,
@@ -126,7 +130,11 @@ impl Report {
         match &self.level {
             Level::Sampled => {
                 write!(f, "sampled {schedules} schedules of seed {seed}, {distinct} different")?;
-                write!(f, "{}: none failed", self.unseen)
+                write!(f, "{}", self.unseen)?;
+                if let (both, all @ 1..) = self.racing_pairs {
+                    write!(f, ", {both} of {all} racing pairs seen in both orders")?;
+                }
+                write!(f, ": none failed")
             }
             Level::Within(bound) => write!(
                 f,

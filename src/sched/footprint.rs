@@ -140,6 +140,12 @@ impl Footprint {
         self.touched.iter().map(|&(object, ways)| (object, ways.0))
     }
 
+    /// Do two such sets of accesses of one object commute, as [`objects`](Footprint::objects) gives
+    /// them?
+    pub(crate) fn ways_commute(ours: u8, theirs: u8) -> bool {
+        Accesses(ours).commute(Accesses(theirs))
+    }
+
     /// Do two steps with these footprints depend on each other?
     pub fn conflicts(&self, other: &Footprint) -> bool {
         if self.all || other.all {

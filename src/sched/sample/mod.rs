@@ -7,12 +7,14 @@ mod pct;
 mod pct_urw;
 mod portfolio;
 mod pos;
+mod races;
 mod surw;
 mod urw;
 
 use std::{fmt, rc::Rc, str::FromStr};
 
 use learn::{Learned, Lesson};
+use races::Races;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
@@ -145,6 +147,7 @@ pub struct Sampler {
     /// The same, but without some kinds of faults.
     swarm: Option<Swarm>,
     order: Option<Box<dyn Order>>,
+    races: Races,
     /// Steps left that are chosen by the algorithm: one that starves somebody must not for ever.
     left: u64,
 }
@@ -161,10 +164,23 @@ impl Sampler {
             walk: RandomWalk::new(seed, 0),
             swarm: None,
             order: None,
+            races: Races::default(),
             left: 0,
         };
         sampler.begin();
         sampler
+    }
+
+    /// How many pairs of racing steps were seen in both orders, and how many at all, in those runs
+    /// whose footprints were watched: the first four, and those of [`Pos`](Algorithm::Pos).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::{Algorithm, Sampler};
+    /// assert_eq!(Sampler::new(Algorithm::Pos, 7).racing_pairs(), (0, 0)); // nothing has run
+    /// ```
+    pub fn racing_pairs(&self) -> (u64, u64) {
+        self.races.counts()
     }
 
     /// The sampler of a plan, if it is at a run that goes by what earlier ones have taught: to be
@@ -241,6 +257,7 @@ impl Sampler {
             }
             Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
         };
+        self.races.begin();
         self.left = self.learned.steps * 2 + 64;
     }
 }
@@ -280,6 +297,9 @@ impl Scheduler for Sampler {
     }
 
     fn stepped(&mut self, step: Step) {
+        if self.watches() == Watch::Footprints {
+            self.races.stepped(&step);
+        }
         if let Some(order) = &mut self.order {
             order.stepped(&step);
         }
