@@ -101,7 +101,7 @@ pub mod order {
 
 #[cfg(feature = "proptest")]
 pub use check::schedules;
-pub use check::{Check, Failure, FailureKind, Level, Report, Schedule, Shrunk, Unseen};
+pub use check::{Check, Failure, FailureKind, Jobs, Level, Report, Schedule, Shrunk, Unseen};
 pub use compose::{
     AsCompleted, Awaitable, Gather, GatherEach, Gathering, GroupError, TaskGroup, Wait, Waited,
     as_completed, gather, shield, task_group, wait, wait_for,

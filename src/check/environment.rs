@@ -8,6 +8,7 @@ use crate::trace::Token;
 pub(super) struct Environment {
     pub(super) seed: Option<u64>,
     pub(super) schedules: Option<u64>,
+    pub(super) jobs: Option<usize>,
     pub(super) replay: Option<Token>,
 }
 
@@ -21,6 +22,7 @@ impl Environment {
         let environment = Environment {
             seed: value(&get, "SEEDLOOP_SEED", number)?,
             schedules: value(&get, "SEEDLOOP_SCHEDULES", number)?,
+            jobs: value(&get, "SEEDLOOP_JOBS", number)?,
             replay: value(&get, "SEEDLOOP_REPLAY", "a token that a failure has printed")?,
         };
         match environment.schedules {

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, panic::Location, rc::Rc};
 
 use super::{
-    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy, schedule::Ran,
-    shrunk::tell_plan, unseen::Seen,
+    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy, report::Counted,
+    schedule::Ran, shrunk::tell_plan, unseen::Seen,
 };
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
@@ -101,7 +101,7 @@ impl Check {
                 runner.set_plan(name, self.seed, run.run);
             }
             let one = one(&mut runner, main, self.rules);
-            report.count(&one.report, &one.reports);
+            report.count(&Counted::of(&one));
             if let Some(failed) = one.failed {
                 return Err(self.explain(&report, &one.report, failed, main));
             }
@@ -146,10 +146,11 @@ impl Check {
 
     /// What became of a schedule that was the caller's.
     fn given(&self, one: One, main: Main) -> Result<RunReport, Box<Failure>> {
-        let One { report: run, failed, reports } = one;
+        let counted = Counted::of(&one);
+        let One { report: run, failed, .. } = one;
         let Some(failed) = failed else { return Ok(run) };
         let mut report = Report::new(self.seed, self.config.settings());
-        report.count(&run, &reports);
+        report.count(&counted);
         let mut failure = self.explained(&report, &run, failed, main);
         (failure.schedules, failure.is_given) = (1, true);
         Err(failure)
@@ -161,9 +162,9 @@ impl Check {
             let text = format!("SEEDLOOP_REPLAY={token} cannot be replayed: {text}");
             Box::new(Failure::usage(text))
         })?;
-        let One { report: run, failed, reports } = one;
         let mut report = Report::new(self.seed, token.settings);
-        report.count(&run, &reports);
+        report.count(&Counted::of(&one));
+        let One { report: run, failed, .. } = one;
         report.distinct = 1;
         report.is_replay = true;
         let Some(failed) = failed else { return Ok(report) };

@@ -4,6 +4,7 @@
 mod environment;
 mod explore;
 mod failure;
+mod jobs;
 mod report;
 mod schedule;
 #[cfg(feature = "proptest")]
@@ -18,6 +19,7 @@ use std::{panic::Location, time::Duration};
 use environment::Environment;
 use explore::main_of;
 pub use failure::{Failure, FailureKind};
+pub use jobs::Jobs;
 pub use report::{Level, Report};
 pub use schedule::Schedule;
 #[cfg(feature = "proptest")]
@@ -563,13 +565,18 @@ impl Check {
         F: Future<Output: Outcome<M>> + 'static,
     {
         let environment = Environment::read().map_err(|text| Box::new(Failure::usage(text)))?;
-        self.seed = environment.seed.unwrap_or(self.seed);
-        self.schedules = environment.schedules.unwrap_or(self.schedules);
+        self.obey(&environment);
         let main = main_of(Location::caller(), &program);
         match &environment.replay {
             Some(token) => self.replay(token, &main),
             None => self.explore(&main),
         }
+    }
+
+    /// The environment goes before what the program says.
+    fn obey(&mut self, environment: &Environment) {
+        self.seed = environment.seed.unwrap_or(self.seed);
+        self.schedules = environment.schedules.unwrap_or(self.schedules);
     }
 
     /// Runs the program under one schedule that is given as data.

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::Unseen;
+use super::{Unseen, explore::One};
 use crate::{
     exec::RunReport,
     sched::{Certificate, Refusal},
-    trace::Settings,
+    trace::{Digest, Settings},
 };
 
 /// What it means that a check has passed.
@@ -112,15 +112,35 @@ impl Report {
         matches!(self.level, Level::Interleavings | Level::Behaviours { .. })
     }
 
-    pub(super) fn count(&mut self, run: &RunReport, reports: &[String]) {
+    pub(super) fn count(&mut self, run: &Counted) {
         if self.reported.is_none() {
-            self.reported = reports.first().cloned();
+            self.reported.clone_from(&run.reported);
         }
         self.schedules += 1;
         self.steps += run.steps;
         self.choices += run.choices;
-        self.cancelled += u64::from(run.cancellations > 0);
-        self.slipped += u64::from(run.slips > 0);
+        self.cancelled += u64::from(run.cancelled);
+        self.slipped += u64::from(run.slipped);
+    }
+}
+
+/// What a report counts of a run.
+pub(super) struct Counted {
+    pub(super) digest: Digest,
+    steps: u64,
+    choices: u64,
+    cancelled: bool,
+    slipped: bool,
+    /// The first thing that the exception handler was told.
+    reported: Option<String>,
+}
+
+impl Counted {
+    pub(super) fn of(one: &One) -> Counted {
+        let RunReport { digest, steps, choices, cancellations, slips, .. } = one.report;
+        let (cancelled, slipped) = (cancellations > 0, slips > 0);
+        let reported = one.reports.first().cloned();
+        Counted { digest, steps, choices, cancelled, slipped, reported }
     }
 }
 

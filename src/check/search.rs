@@ -1,7 +1,7 @@
 //! Exhaustive checks: every order, or one of each class of orders; the evidence that it is all, and
 //! the audit of what was taken for independent.
 
-use super::{Check, Failure, FailureKind, Level, Report, explore};
+use super::{Check, Failure, FailureKind, Level, Report, explore, report::Counted};
 use crate::{
     exec::{Config, RunReport},
     run::Runner,
@@ -62,7 +62,7 @@ impl Check {
                 report.abandoned += 1;
                 continue;
             }
-            report.count(&one.report, &one.reports);
+            report.count(&Counted::of(&one));
             report.distinct = report.schedules;
             if let Some(failed) = one.failed {
                 return Err(self.explain(&report, &one.report, failed, main));

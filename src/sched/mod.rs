@@ -35,6 +35,7 @@ pub use holds::Holds;
 pub(crate) use holds::{Held, Place, Recorded, Recording};
 pub use random::RandomWalk;
 pub use replay::Replay;
+pub(crate) use sample::Races;
 pub use sample::{Algorithm, Sampler};
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
 pub(crate) use search::{Follow, Swap};

@@ -221,3 +221,30 @@ fn what_was_learned_is_learned_again_in_a_replay() {
         }
     }
 }
+
+/// Whatever the number of threads: the same report, and the same first failure.
+#[test]
+fn threads_do_not_show() {
+    let check = || Check::new().seed(5).schedules(700).cancellations(1).cancel_any().slips(1);
+    let passes = || async { lost_update(4).await.or(Ok::<(), Error>(())) };
+    let one = check().jobs(1).run(passes);
+    let deep = || philosophers(3);
+    let failed = Check::new().seed(4).schedules(50_000).jobs(1).try_run(deep).unwrap_err();
+    assert!(failed.schedule > 64, "on one thread more than a block: {}", failed.schedule);
+    for jobs in 2..=8 {
+        assert_eq!(check().jobs(jobs).run(passes), one, "{jobs} threads");
+        let other = Check::new().seed(4).schedules(50_000).jobs(jobs).try_run(deep).unwrap_err();
+        assert_eq!(other.to_string(), failed.to_string(), "{jobs} threads");
+        assert_eq!(other.shrunk, failed.shrunk, "{jobs} threads");
+    }
+}
+
+#[test]
+fn chance_is_found_on_threads_too() {
+    let flip = std::sync::atomic::AtomicU64::new(0);
+    let failure = Check::new().schedules(100).jobs(3).try_run(|| {
+        let turns = flip.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        yields(turns % 7)
+    });
+    assert_eq!(failure.unwrap_err().kind, seedloop::FailureKind::Nondeterminism);
+}

@@ -14,7 +14,7 @@ mod urw;
 use std::{fmt, rc::Rc, str::FromStr};
 
 use learn::{Learned, Lesson};
-use races::Races;
+pub(crate) use races::Races;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
@@ -183,6 +183,15 @@ impl Sampler {
         self.races.counts()
     }
 
+    pub(crate) fn races(&self) -> &Races {
+        &self.races
+    }
+
+    /// How many runs teach.
+    pub(crate) fn lessons(&self) -> u64 {
+        if Sampler::learns(self.algorithm, LESSONS) { LESSONS } else { 0 }
+    }
+
     /// The sampler of a plan, if it is at a run that goes by what earlier ones have taught: to be
     /// had at run 0, and how many are to be run.
     pub(crate) fn to_learn(plan: &Plan) -> Result<Option<(u64, Sampler)>, TokenError> {
@@ -219,7 +228,7 @@ impl Sampler {
     }
 
     /// Goes on with this run of the seed. What it is to learn, it has learned.
-    fn skip_to(&mut self, run: u64) {
+    pub(crate) fn skip_to(&mut self, run: u64) {
         self.end_lesson();
         self.run = run;
         self.begin();

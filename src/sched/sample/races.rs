@@ -16,7 +16,7 @@ struct Orders {
 }
 
 #[derive(Default)]
-pub(super) struct Races {
+pub(crate) struct Races {
     /// By object: the last steps that touched it, all of which commute.
     last: BTreeMap<u64, Vec<(StepId, u8)>>,
     /// Each pair with the smaller name first.
@@ -77,8 +77,20 @@ impl Races {
         }
     }
 
-    /// How many pairs were seen in both orders, and how many at all.
-    pub(super) fn counts(&self) -> (u64, u64) {
+    /// Adds what was seen on another thread.
+    pub(crate) fn add(&mut self, other: &Races) {
+        for (&pair, orders) in &other.pairs {
+            let ours = self.pairs.entry(pair).or_default();
+            (ours.forth, ours.back) = (ours.forth | orders.forth, ours.back | orders.back);
+        }
+    }
+
+    /// How many pairs were seen in both orders, and how many at all; zeros if there were more than
+    /// are remembered.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        if self.pairs.len() >= PAIRS_MAX {
+            return (0, 0);
+        }
         let both = self.pairs.values().filter(|orders| orders.forth && orders.back).count();
         (both as u64, self.pairs.len() as u64)
     }
