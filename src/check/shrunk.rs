@@ -98,7 +98,9 @@ impl Check {
         let found = failure.token.clone().expect("a schedule that failed has a token");
         let mut runs = Runs::new(self, &found, picks.to_vec(), main);
         let Some((smallest, from)) = runs.search(failure.kind) else { return failure };
-        let token = runs.token(&smallest.holds);
+        // What is printed is what counts.
+        let printed = runs.token(&smallest.holds).to_string();
+        let token: Token = printed.parse().expect("a token reads back");
         let (again, names) = quietly(|| self.recorded(&token, main)).0.expect(explore::JUST_MADE);
         let Some(failed) = again.failed.filter(|failed| failed.kind == failure.kind) else {
             return failure;
@@ -258,7 +260,8 @@ fn deeds(names: &StepNames, trace: &Trace, step: StepId) -> String {
     let Some(number) = names.number(step) else { return String::new() };
     let told = |event: &&Event| {
         let routine = [Kind::Step, Kind::Call, Kind::Yield, Kind::Foreign, Kind::Await];
-        event.step == number && !routine.contains(&event.kind)
+        let clocks = [Kind::Advance, Kind::Slip];
+        event.step == number && !routine.contains(&event.kind) && !clocks.contains(&event.kind)
     };
     let deeds: Vec<String> =
         trace.events().iter().filter(told).take(PHRASES_MAX).map(Event::phrase).collect();

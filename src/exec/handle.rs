@@ -40,7 +40,7 @@ impl Handle {
         let call = core.kernel.call_soon(Action::Closure);
         core.name_call(call, "call_soon", Some(callback));
         core.note(Kind::Schedule, Thing::Call(call), 0);
-        let key = core.key_of(Thing::Call(call));
+        let key = core.call_key(call);
         Handle::of(shell, call, None, key)
     }
 
@@ -51,7 +51,7 @@ impl Handle {
         core.name_call(call, "timer", Some(callback));
         let length = deadline.saturating_sub(core.kernel.now());
         core.note(Kind::Arm, Thing::Call(call), length);
-        let key = core.key_of(Thing::Call(call));
+        let key = core.call_key(call);
         Handle::of(shell, call, Some(deadline), key)
     }
 

@@ -163,6 +163,11 @@ impl ObjectInfo {
         self.maker.child(Mark::Call, self.ordinal)
     }
 
+    /// What stands for its path, as for a task's.
+    pub(crate) fn path_key(&self) -> u64 {
+        Path::key_of_child(self.maker.key(), Mark::Call, self.ordinal)
+    }
+
     pub(crate) fn label(&self) -> Arc<str> {
         format!("{} {}", self.what, self.path()).into()
     }

@@ -181,12 +181,14 @@ impl Core {
 
     /// The running step touches a callback that is still to run.
     pub(crate) fn touch_call(&mut self, call: CallId, access: Access) {
-        if self.steps.is_some()
-            && self.kernel.is_scheduled(call)
-            && let Some(info) = self.calls.get(call.index())
-        {
-            self.touch(info.object.key, access);
+        if self.steps.is_some() && self.kernel.is_scheduled(call) {
+            self.touch(self.call_key(call), access);
         }
+    }
+
+    /// What stands for a callback as the owner of its step; 0 if it is not known any more.
+    pub(crate) fn call_key(&self, call: CallId) -> u64 {
+        self.calls.get(call.index()).map_or(0, |info| info.object.path_key())
     }
 
     /// Translates what the kernel's operations have touched, while its ids still have names.
@@ -216,8 +218,8 @@ impl Core {
                 None => self.steps.as_ref()?.gone.get(&task).map(|gone| gone.next),
             },
             Handle::Call(call) => {
-                let info = self.calls.get(call.index())?;
-                Some(StepId { owner: info.object.key, ordinal: 0 })
+                self.calls.get(call.index())?;
+                Some(StepId { owner: self.call_key(call), ordinal: 0 })
             }
         }
     }

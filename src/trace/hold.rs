@@ -4,7 +4,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use super::{
-    path::{Mark, Parent, Path},
+    path::{Mark, Path, ROOT},
     token::{TokenError, number, wrong},
 };
 
@@ -121,19 +121,17 @@ fn is_callback(owner: &str) -> bool {
 /// What stands for the owner that has this path.
 fn key_of(owner: &str) -> Result<u64, TokenError> {
     match owner {
-        "main" => return Ok(Path::default().key()),
+        "main" => return Ok(ROOT),
         "clock" => return Ok(CLOCK),
         _ => {}
     }
-    let mut path = Parent::default();
-    for step in owner.split('/') {
+    owner.split('/').try_fold(ROOT, |key, step| {
         let (mark, ordinal) = match step.strip_prefix('c') {
             Some(ordinal) => (Mark::Call, ordinal),
             None => (Mark::Task, step),
         };
-        path = path.child(mark, number(ordinal, "a step of a path")?).to_parent();
-    }
-    Ok(path.key())
+        Ok(Path::key_of_child(key, mark, number(ordinal, "a step of a path")?))
+    })
 }
 
 impl FromStr for StepName {

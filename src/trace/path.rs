@@ -37,10 +37,15 @@ impl Default for Path {
     }
 }
 
+/// The last step of a path: the ordinal, and the mark in the last bit.
+fn step(mark: Mark, ordinal: u32) -> u64 {
+    u64::from(ordinal) << 1 | (mark == Mark::Call) as u64
+}
+
 impl Parent {
     pub(crate) fn child(&self, mark: Mark, ordinal: u32) -> Path {
-        let step = u64::from(ordinal) << 1 | (mark == Mark::Call) as u64;
-        Path { parent: self.clone(), step, key: mix(self.key(), step) }
+        let key = Path::key_of_child(self.key(), mark, ordinal);
+        Path { parent: self.clone(), step: step(mark, ordinal), key }
     }
 
     /// Is it main's?
@@ -65,6 +70,11 @@ impl Path {
     /// Is it main's?
     pub(crate) fn is_root(&self) -> bool {
         self.step == 0
+    }
+
+    /// The key of a child of what has this key.
+    pub(crate) fn key_of_child(parent: u64, mark: Mark, ordinal: u32) -> u64 {
+        mix(parent, step(mark, ordinal))
     }
 
     /// 64 bits that stand for the path in digests.

@@ -228,12 +228,14 @@ fn threads_do_not_show() {
     let check = || Check::new().seed(5).schedules(700).cancellations(1).cancel_any().slips(1);
     let passes = || async { lost_update(4).await.or(Ok::<(), Error>(())) };
     let one = check().jobs(1).run(passes);
-    let deep = || philosophers(3);
-    let failed = Check::new().seed(4).schedules(50_000).jobs(1).try_run(deep).unwrap_err();
+    let deep = || philosophers(4);
+    let rare = || Check::new().schedules(50_000).sampler(Algorithm::Pct(2));
+    let failure = |jobs| rare().jobs(jobs).try_run(deep).unwrap_err();
+    let failed = failure(1);
     assert!(failed.schedule > 64, "on one thread more than a block: {}", failed.schedule);
     for jobs in 2..=8 {
         assert_eq!(check().jobs(jobs).run(passes), one, "{jobs} threads");
-        let other = Check::new().seed(4).schedules(50_000).jobs(jobs).try_run(deep).unwrap_err();
+        let other = failure(jobs);
         assert_eq!(other.to_string(), failed.to_string(), "{jobs} threads");
         assert_eq!(other.shrunk, failed.shrunk, "{jobs} threads");
     }

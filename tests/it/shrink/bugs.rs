@@ -114,7 +114,8 @@ where
         let failure = check.clone().try_run(&program).expect_err("it is found");
         let shrunk = failure.shrunk.as_ref().expect("it is shrunk");
         assert_eq!(failure.told.len(), waits, "{name}, seed {seed}: {failure}");
-        let mut runner = Runner::replay(failure.token.as_ref().expect("it has one")).unwrap();
+        let printed = failure.token.as_ref().expect("it has one").to_string();
+        let mut runner = Runner::replay(&printed.parse().unwrap()).unwrap();
         assert!(runner.run(program()).is_err(), "{name}, seed {seed} fails in a replay");
         assert_eq!(runner.finish().digest, failure.digest, "{name}, seed {seed}");
         if seed == 0 {

@@ -1,11 +1,11 @@
 //! Any holds, bytes and choices are a legal run of any program; what a token says of a run gives
 //! the run again, and the run the token.
 
-use std::time::Duration;
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
 use seedloop::{
-    Check, Error, Lock, Runner, Schedule, Token, choose, gather,
+    Check, Error, Lock, Runner, Schedule, Token, call_later, choose, gather,
     sched::{Bytes, Holds, RunReport},
     sleep, spawn, yield_now,
 };
@@ -86,4 +86,25 @@ proptest! {
         let ran = check().try_scheduler(Box::new(Bytes::new(bytes)), busy).unwrap();
         replays(&ran.token, &ran.digest)?;
     }
+}
+
+/// A timer's callback waits, and is waited for: its name in the token is the one it is found by.
+#[test]
+fn a_callback_is_found_by_its_name() {
+    let program = || async {
+        let order = Rc::new(RefCell::new(Vec::new()));
+        for name in [1, 2] {
+            let order = order.clone();
+            call_later(Duration::from_secs(1), move || order.borrow_mut().push(name));
+        }
+        sleep(Duration::from_secs(2)).await?;
+        if *order.borrow() == [2, 1] { Err(Error::QueueFull) } else { Ok(()) }
+    };
+    let failure = Check::new().try_run(program).unwrap_err();
+    assert_eq!(failure.told, ["timer c1 waits until timer c2 has run"]);
+    let printed = failure.token.as_ref().unwrap().to_string();
+    assert!(printed.starts_with("sl1-h.c1@c2-"), "{printed}");
+    let mut runner = Runner::replay(&printed.parse().unwrap()).unwrap();
+    assert!(runner.run(program()).is_err());
+    assert_eq!(runner.finish().digest, failure.digest);
 }
