@@ -3,14 +3,16 @@
 
 use std::{env, fmt::Write, process::ExitCode, time::Duration};
 
-use seedloop::{Check, Error, Failure, FailureKind, Report, Token};
+use seedloop::{Check, Error, Failure, FailureKind, Report, Token, spawn, yield_now};
 
-const USAGE: &str = "options: [--schedules N] [--seed S] [--json]";
+const USAGE: &str = "options: [--schedules N] [--seed S] [--beside N] [--json]";
 
 #[derive(Default)]
 struct Options {
     schedules: Option<u64>,
     seed: u64,
+    /// So many tasks beside the program that have nothing to do with it.
+    beside: u64,
     json: bool,
 }
 
@@ -19,7 +21,8 @@ struct Options {
 const HANG: Duration = Duration::from_secs(5);
 
 /// The setting of all cases: a cancellation of a task that is offered for it, a slip of the clock,
-/// and fresh wakers, which are on. A swarm, because a slip ends the livelock of `ac_cpu`.
+/// and fresh wakers, which are on. The portfolio goes without slips in half of the runs: one would
+/// end the livelock of `ac_cpu`.
 fn check() -> Check {
     Check::new().cancellations(1).slips(1).watchdog(Some(HANG))
 }
@@ -34,7 +37,11 @@ where
         Err(problem) => return usage(&problem),
     };
     let check = check().seed(options.seed).command(command());
-    let result = check.schedules(options.schedules.unwrap_or(10_000)).try_run(program);
+    let check = check.schedules(options.schedules.unwrap_or(10_000));
+    let result = match options.beside {
+        0 => check.try_run(program),
+        beside => check.try_run(move || with_others(beside, program())),
+    };
     match result {
         Ok(report) => {
             say(options.json, &passed(&report), &report.to_string());
@@ -50,6 +57,22 @@ where
     }
 }
 
+/// The program beside tasks that only yield, 16 times each.
+async fn with_others<F>(others: u64, program: F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>> + 'static,
+{
+    for _ in 0..others {
+        drop(spawn(async {
+            for _ in 0..16 {
+                yield_now().await?;
+            }
+            Ok::<(), Error>(())
+        }));
+    }
+    program.await
+}
+
 fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(word) = words.next() {
@@ -60,6 +83,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         match word.as_str() {
             "--schedules" => options.schedules = Some(number()?),
             "--seed" => options.seed = number()?,
+            "--beside" => options.beside = number()?,
             "--json" => options.json = true,
             _ => return Err(format!("unknown option {word}; {USAGE}")),
         }
