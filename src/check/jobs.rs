@@ -120,7 +120,7 @@ impl Jobs {
 struct Shared {
     /// The first run that nobody has taken.
     next: AtomicU64,
-    /// The first run that failed, less than the others' number.
+    /// The first run that is known to fail.
     failed: Mutex<Option<u64>>,
     counted: Mutex<Vec<(u64, Counted)>>,
     races: Mutex<Races>,

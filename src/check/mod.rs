@@ -36,9 +36,10 @@ use crate::{
 /// Runs a program under many schedules, and stops at the first that fails: by a panic, by an error
 /// of its main future, by a deadlock, a livelock, or too many steps.
 ///
-/// The environment goes before what the program says: `SEEDLOOP_SEED`, `SEEDLOOP_SCHEDULES`, and
-/// `SEEDLOOP_REPLAY` with the token that a failure has printed. Every check of the process reads
-/// them: have one per test, so that the printed command runs it alone.
+/// The environment goes before what the program says: `SEEDLOOP_SEED`, `SEEDLOOP_SCHEDULES`,
+/// `SEEDLOOP_JOBS` where [`jobs`](Check::jobs) are asked for, and `SEEDLOOP_REPLAY` with the token
+/// that a failure has printed. Every check of the process reads them: have one per test, so that
+/// the printed command runs it alone.
 ///
 /// # Examples
 /// ```
