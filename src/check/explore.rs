@@ -3,15 +3,18 @@
 use std::{cell::RefCell, panic::Location, rc::Rc};
 
 use super::{
-    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy, report::Counted,
-    schedule::Ran, shrunk::tell_plan, unseen::Seen,
+    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy,
+    report::Counted,
+    schedule::Ran,
+    shrunk::{tell, tell_plan},
+    unseen::Seen,
 };
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
     run::Runner,
     sched::{Deviations, Recording, Sampler, Scheduler},
     task::Outcome,
-    trace::{Token, TokenError},
+    trace::{Token, TokenError, Trace},
 };
 
 /// Why a token is one that can be replayed.
@@ -138,10 +141,16 @@ impl Check {
         let config = self.config.clone().watchdog(None).names(true);
         let mut runner = Runner::with_scheduler(config, Box::new(recording.clone()));
         let one = one(&mut runner, main, self.rules);
-        if one.failed.is_some() {
-            schedule.failed(Ran { recorded: recording.take(), names: runner.step_names() });
+        if one.failed.is_none() {
+            return Ok(one.report);
         }
-        self.given(one, main)
+        let names = runner.step_names();
+        self.given(one, main).map_err(|mut failure| {
+            let holds = schedule.holds();
+            failure.told = holds.map_or_else(Vec::new, |holds| tell(holds, &names, &failure.trace));
+            schedule.failed(Ran { recorded: recording.take(), names });
+            failure
+        })
     }
 
     /// What became of a schedule that was the caller's.
@@ -169,7 +178,10 @@ impl Check {
         report.is_replay = true;
         let Some(failed) = failed else { return Ok(report) };
         let mut failure = self.failure(&report, token, failed, run);
-        failure.told = tell_plan(&token.plan, &names, &failure.trace);
+        // What came after a divergence is not what the schedule says.
+        let is_its_run = failure.kind != FailureKind::Diverged;
+        let trace = if is_its_run { failure.trace.clone() } else { Trace::default() };
+        failure.told = tell_plan(&token.plan, &names, &trace);
         Err(failure)
     }
 

@@ -69,6 +69,7 @@ impl Strategy for Schedules {
             candidate: None,
             ran: Arc::default(),
             names: StepNames::default(),
+            is_smallest: false,
         })
     }
 }
@@ -83,6 +84,8 @@ struct Tree {
     /// How the last failed run went.
     ran: Arc<Mutex<Option<Ran>>>,
     names: StepNames,
+    /// The search is over: the current schedule is the smallest.
+    is_smallest: bool,
 }
 
 impl Tree {
@@ -96,7 +99,7 @@ impl Tree {
         }
         match shrink.smallest() {
             Some(smallest) => {
-                self.candidate = Some(smallest.holds);
+                (self.candidate, self.is_smallest) = (Some(smallest.holds), true);
                 Some(false)
             }
             // As holds it does not fail.
@@ -120,6 +123,9 @@ impl ValueTree for Tree {
     }
 
     fn simplify(&mut self) -> bool {
+        if self.is_smallest {
+            return false;
+        }
         let ran = self.ran.lock().unwrap_or_else(PoisonError::into_inner).take();
         let next = match (ran, self.candidate.is_some()) {
             (Some(Ran { recorded, names }), false) if self.shrink.is_none() => {
@@ -138,7 +144,13 @@ impl ValueTree for Tree {
     }
 
     fn complicate(&mut self) -> bool {
-        let next = self.next(Some(Verdict::Other));
-        next.unwrap_or_else(|| self.deviations.complicate())
+        if self.is_smallest {
+            return false;
+        }
+        match self.next(Some(Verdict::Other)) {
+            // The smallest is the current one again: proptest runs it, and goes on to other inputs.
+            Some(_) => true,
+            None => self.deviations.complicate(),
+        }
     }
 }

@@ -35,8 +35,16 @@ pub(super) struct Smallest {
     pub(super) holds: Holds,
     /// The steps of its run.
     order: Vec<StepId>,
-    /// Two steps whose order decides: with the first before the second it passes.
-    pub(super) decides: Option<(StepId, StepId)>,
+    pub(super) decides: Option<Decides>,
+}
+
+/// What makes the difference between failing and passing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Decides {
+    /// With the first step before the second it passes.
+    Order(StepId, StepId),
+    /// Without this choice inside a step it passes.
+    Choice(Place),
 }
 
 /// A search for the smallest failing schedule.
@@ -100,6 +108,7 @@ impl Search {
             let before = self.holds();
             self.drop_parts(Search::draws).await;
             self.lower_draws().await;
+            self.draw_earlier().await;
             self.drop_parts(Search::held).await;
             self.wait_less().await;
             self.wait_for_two().await;
@@ -208,6 +217,27 @@ impl Search {
         }
     }
 
+    /// Makes each choice inside a step in the earliest step of the same owner that is enough,
+    /// without waits if that is enough, too.
+    async fn draw_earlier(&mut self) {
+        for (place, value) in self.holds().draws {
+            let owner = place.step.owner;
+            let order = self.order();
+            let earlier = order.iter().filter(|step| step.owner == owner && **step < place.step);
+            'moved: for &step in earlier {
+                let mut candidate = self.holds();
+                candidate.draws.remove(&place);
+                candidate.draws.insert(Place { step, ..place }, value);
+                let without_waits = Holds { draws: candidate.draws.clone(), ..Holds::default() };
+                for candidate in [without_waits, candidate] {
+                    if self.fails(candidate).await {
+                        break 'moved;
+                    }
+                }
+            }
+        }
+    }
+
     /// Lets each step wait for the earliest step that is enough.
     async fn wait_less(&mut self) {
         let holds = self.holds().holds;
@@ -286,7 +316,7 @@ impl Search {
     }
 
     /// Finds two steps whose order decides: the run with the two the other way round, and the same
-    /// holds else, passes.
+    /// holds else, passes. If there are none, a choice without which it passes.
     async fn find_what_decides(&mut self) {
         let (order, holds) = (self.order(), self.holds());
         let mut held: Vec<(StepId, StepId)> =
@@ -304,7 +334,18 @@ impl Search {
             let (held, freed) = (position(&ran.order, step), position(&ran.order, until));
             if held.is_some_and(|held| freed.is_none_or(|freed| held < freed)) {
                 let slot = &mut *self.slot.borrow_mut();
-                slot.smallest.as_mut().expect("the start fails").decides = Some((step, until));
+                let decides = Some(Decides::Order(step, until));
+                slot.smallest.as_mut().expect("the start fails").decides = decides;
+                return;
+            }
+        }
+        for &place in holds.draws.keys() {
+            let mut candidate = holds.clone();
+            candidate.draws.remove(&place);
+            if let Verdict::Passes(_) = self.verdict(candidate).await {
+                let slot = &mut *self.slot.borrow_mut();
+                let decides = Some(Decides::Choice(place));
+                slot.smallest.as_mut().expect("the start fails").decides = decides;
                 return;
             }
         }

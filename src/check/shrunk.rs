@@ -11,14 +11,14 @@ use crate::{
 use super::{
     Check, Failure, FailureKind,
     explore::{self, Failed},
-    shrink::{Shrink, Smallest, Verdict},
+    shrink::{Decides, Shrink, Smallest, Verdict},
 };
 
 /// What shrinking costs at most: schedules, and steps of all of them together.
 const RUNS_MAX: u64 = 5_000;
-const STEPS_MAX: u64 = 50_000_000;
-/// From so many schedules on, whenever their number doubles, it says how far it is.
-const PROGRESS_FROM: u64 = 512;
+const STEPS_MAX: u64 = 10_000_000;
+/// From so many schedules or steps on, whenever their number doubles, it says how far it is.
+const PROGRESS_FROM: (u64, u64) = (512, 1 << 21);
 /// What a sentence says of what a step did.
 const PHRASES_MAX: usize = 3;
 
@@ -105,9 +105,14 @@ impl Check {
         let Some(failed) = again.failed.filter(|failed| failed.kind == failure.kind) else {
             return failure;
         };
-        let decides = smallest.decides.and_then(|(held, until)| {
-            let (held, until) = (step(&names, held)?, step(&names, until)?);
-            Some(format!("with {held} before {until} it passes"))
+        let decides = smallest.decides.and_then(|decides| match decides {
+            Decides::Order(held, until) => {
+                let (held, until) = (step(&names, held)?, step(&names, until)?);
+                Some(format!("with {held} before {until} it passes"))
+            }
+            Decides::Choice(place) => {
+                Some(format!("without what is chosen in {} it passes", step(&names, place.step)?))
+            }
         });
         let told = tell(&smallest.holds, &names, &again.report.trace);
         Box::new(Failure {
@@ -167,6 +172,7 @@ impl<'a> Runs<'a> {
             && let Some(candidate) = shrink.next(verdict.take())
         {
             self.recording.choose_by(Box::new(Held::new(candidate)));
+            let steps_before = self.steps;
             let (one, place) = self.run();
             let ran = self.recording.take();
             verdict = Some(match one.failed {
@@ -174,13 +180,23 @@ impl<'a> Runs<'a> {
                 Some(failed) if Identity::of(&failed, place) == identity => Verdict::Fails(ran),
                 Some(_) => Verdict::Other,
             });
-            if self.count >= PROGRESS_FROM && self.count.is_power_of_two() {
+            if self.is_time_to_tell(steps_before) {
                 let left = shrink.smallest().map_or(from, |smallest| smallest.holds.parts());
-                let count = self.count;
-                eprintln!("seedloop: shrinks: after {count} schedules {left} of {from} waits left");
+                let (count, steps) = (self.count, self.steps);
+                eprintln!(
+                    "seedloop: shrinks the failing schedule: after {count} runs of {steps} steps \
+                     {left} of {from} waits and choices are left"
+                );
             }
         }
         Some((shrink.smallest()?, from))
+    }
+
+    /// Has one of the numbers doubled since?
+    fn is_time_to_tell(&self, steps_before: u64) -> bool {
+        let runs = self.count >= PROGRESS_FROM.0 && self.count.is_power_of_two();
+        let steps = self.steps >= PROGRESS_FROM.1 && self.steps.ilog2() > steps_before.ilog2();
+        runs || steps
     }
 
     /// The token of this schedule.
@@ -221,9 +237,9 @@ fn draw(names: &StepNames, place: Place, value: u32) -> Option<String> {
     Some(match (place.kind, names.doomed(place)) {
         (ChoiceKind::Cancel, Some(task)) => {
             let what = if value == 2 { "an abort" } else { "a cancel" };
-            format!("after {at} {what} of {task} is injected")
+            format!("after {at} {what} of {task} is ready to be injected")
         }
-        (ChoiceKind::Cancel, None) => format!("after {at} a cancellation is injected"),
+        (ChoiceKind::Cancel, None) => format!("after {at} a cancellation is ready to be injected"),
         (ChoiceKind::Slip, _) => format!("after {at} the clock slips"),
         (ChoiceKind::User | ChoiceKind::Order, _) => format!("{at} chooses {value}"),
     })

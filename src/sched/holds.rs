@@ -92,11 +92,16 @@ impl Holds {
     }
 }
 
+/// Reads what stands in a token between `sl1-` and the settings, or in a whole token.
 impl std::str::FromStr for Holds {
     type Err = crate::TokenError;
 
     fn from_str(text: &str) -> Result<Holds, crate::TokenError> {
-        match text.parse()? {
+        let plan = match text.starts_with("sl1-") {
+            true => text.parse::<crate::Token>()?.plan,
+            false => text.parse()?,
+        };
+        match plan {
             Plan::Holds { holds, draws } => Ok(Holds::of_plan(&holds, &draws)),
             plan => Err(crate::TokenError::new(format!("holds start with h., unlike {plan}"))),
         }

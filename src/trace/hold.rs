@@ -154,6 +154,9 @@ impl FromStr for Hold {
 
     fn from_str(text: &str) -> Result<Hold, TokenError> {
         match text.split_once('@') {
+            Some((step, until)) if step == until => {
+                wrong(format!("a step cannot wait for itself, as in {text:?}"))
+            }
             Some((step, until)) => Ok(Hold { step: step.parse()?, until: until.parse()? }),
             None => wrong(format!("a hold looks like 2/1:3@4:1, not {text:?}")),
         }
@@ -164,7 +167,11 @@ impl FromStr for Draw {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Draw, TokenError> {
-        let looks = || TokenError::new(format!("a draw looks like 2/1:3u0=4, not {text:?}"));
+        let looks = || {
+            let (hold, draw) = ("2/1:3@4:1", "2/1:3u0=4");
+            let looks = format!("a hold looks like {hold}, a choice inside a step like {draw}");
+            TokenError::new(format!("{looks}, not {text:?}"))
+        };
         let (place, value) = text.split_once('=').ok_or_else(looks)?;
         let at = place.rfind(['c', 's', 'u']).ok_or_else(looks)?;
         let draw = Draw {

@@ -3,15 +3,16 @@
 use super::{Algorithm, LESSONS};
 
 /// The random walk comes most often: it alone does not mind tasks that have nothing to do with the
-/// bug.
-const TURNS: [Algorithm; 10] = [
+/// bug. Then the one that finds what is deepest.
+const TURNS: [Algorithm; 11] = [
     Algorithm::Random,
+    Algorithm::Surw,
     Algorithm::Pct(2),
     Algorithm::Urw,
     Algorithm::Random,
     Algorithm::Pos,
-    Algorithm::Surw,
     Algorithm::Pct(3),
+    Algorithm::Surw,
     Algorithm::Random,
     Algorithm::Pct(1),
     Algorithm::PctUrw(2),
