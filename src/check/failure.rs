@@ -16,6 +16,8 @@ use crate::{
 
 /// The events that a failure shows.
 const EVENTS_SHOWN: usize = 40;
+/// The sentences on its schedule.
+const SENTENCES_SHOWN: usize = 20;
 
 /// How a schedule fails.
 ///
@@ -287,7 +289,11 @@ impl Failure {
                 writeln!(f, "the schedule is asyncio's order, but{effort}:")?;
             }
         }
-        self.told.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
+        let shown = &self.told[..self.told.len().min(SENTENCES_SHOWN)];
+        shown.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))?;
+        if shown.len() < self.told.len() {
+            writeln!(f, "  and {} more", self.told.len() - shown.len())?;
+        }
         match self.shrunk.as_ref().and_then(|shrunk| shrunk.decides.as_ref()) {
             Some(decides) => writeln!(f, "what decides: {decides}"),
             None => Ok(()),

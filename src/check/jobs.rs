@@ -54,7 +54,9 @@ pub struct Jobs {
 
 impl Check {
     /// Runs sampled schedules on so many threads; 0 for as many as the machine has. What comes out
-    /// does not depend on the number. The program must be one that threads can share (`Sync`).
+    /// does not depend on the number. It is the last word before `run`. The program must be one
+    /// that threads can share (`Sync`): make an `Rc` inside of it. A panic is printed by the thread
+    /// on which it happens, also that of a schedule which is not the first that fails.
     ///
     /// # Examples
     /// ```

@@ -163,10 +163,10 @@ impl Search {
     /// The holds, in the order in which the held steps ran.
     fn held(&self) -> Vec<Part> {
         let Smallest { holds, order, .. } = self.smallest();
-        let reached: Vec<StepId> =
-            order.iter().filter(|step| holds.holds.contains_key(step)).copied().collect();
-        let rest = holds.holds.keys().filter(|step| !reached.contains(step)).copied();
-        reached.iter().copied().chain(rest).map(Part::Hold).collect()
+        let mut rest: BTreeSet<StepId> = holds.holds.into_keys().collect();
+        let mut held: Vec<StepId> = order.into_iter().filter(|step| rest.remove(step)).collect();
+        held.extend(rest);
+        held.into_iter().map(Part::Hold).collect()
     }
 
     /// The choices inside steps, faults first.

@@ -58,9 +58,9 @@ pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> (R, Place) {
             }
         }));
     });
-    QUIET.set(Some(None));
+    let before = QUIET.replace(Some(None));
     let ended = catch_unwind(AssertUnwindSafe(f));
-    let place = QUIET.take().flatten();
+    let place = QUIET.replace(before).flatten();
     match ended {
         Ok(ended) => (ended, place),
         Err(panic) => panic::resume_unwind(panic),
