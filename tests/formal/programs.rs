@@ -7,8 +7,9 @@ use futures::{
 };
 use seedloop::{
     Barrier, BoundedSemaphore, Check, Condition, Config, Error, Event, Future, Lock, Queue, Runner,
-    as_completed, busy, call_later, call_soon, current_task, foreign, gather, interrupt, schedules,
-    shield, sleep, spawn, task_group, timeout, wait, wait_for, yield_now,
+    as_completed, busy, call_later, call_soon, current_task, foreign, gather, interrupt,
+    sched::Algorithm, schedules, shield, sleep, spawn, task_group, timeout, wait, wait_for,
+    yield_now,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,7 +33,8 @@ pub(crate) const ALL: [(&str, fn()); 14] = [
 ];
 
 fn five(check: Check) -> Check {
-    check.schedules(5)
+    // No run of the random walk goes without a kind of fault.
+    check.schedules(5).sampler(Algorithm::Random)
 }
 
 /// Equal deadlines, timers that are given up, callbacks that are cancelled, a loop that is late.
@@ -263,7 +265,7 @@ async fn turns() -> Result<(), Error> {
 /// Cancellations and aborts at any await, wakers that are kept.
 fn injected() {
     for fresh in [true, false] {
-        let check = Check::new().fresh_wakers(fresh).cancellations(3).cancel_any();
+        let check = five(Check::new()).fresh_wakers(fresh).cancellations(3).cancel_any();
         check.tolerate_panics().schedules(40).run(|| async {
             let (lock, queue) = (Lock::new(), Queue::<u32>::new(0));
             let worker = |number| {
@@ -283,7 +285,7 @@ fn injected() {
 }
 
 fn slips() {
-    Check::new().slips(2).schedules(40).run(|| async {
+    five(Check::new()).slips(2).schedules(40).run(|| async {
         let (sender, receiver) = oneshot::channel::<u32>();
         let asking = spawn(async move { timeout(SECOND, foreign(receiver)).await });
         yield_now().await?;
