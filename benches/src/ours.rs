@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use seedloop::{Check, Config, Runner, sleep, spawn, yield_now};
+use seedloop::{Check, Config, Runner, sched::Algorithm, sleep, spawn, yield_now};
 
 use crate::programs::{self, Clock, Runtime, TINY};
 
@@ -58,6 +58,7 @@ pub fn tiny_runs_fifo() {
 
 /// Tiny runs in a `Check`: wakers are fresh, each run is closed and judged, a few are replayed.
 pub fn tiny_runs_random() {
-    let report = Check::new().schedules(TINY.operations).run(programs::tiny::<Seedloop>);
+    let check = Check::new().sampler(Algorithm::Random).schedules(TINY.operations);
+    let report = check.run(programs::tiny::<Seedloop>);
     assert_eq!(report.schedules, TINY.operations);
 }
