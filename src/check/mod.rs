@@ -284,7 +284,7 @@ impl Check {
 
     /// Injects at most so many cancellations (or aborts) per schedule, into tasks that the program
     /// offers by [`Task::cancellable`](crate::Task::cancellable). A cancel is told to the task at
-    /// its await, as [`Task::cancel`](crate::Task::cancel); an abort drops the task's future. Each
+    /// its await, as by `Task::cancel`; an abort drops the task's future. Each
     /// is ready among the others from the step on in which it was chosen. Default: 0.
     ///
     /// # Examples
