@@ -82,10 +82,7 @@ impl Jobs {
         P: Fn() -> F + Sync,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        match self.try_run(program) {
-            Ok(report) => report,
-            Err(failure) => panic!("{failure}"),
-        }
+        self.try_run(program).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     /// As [`Check::try_run`].

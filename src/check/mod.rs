@@ -544,10 +544,7 @@ impl Check {
         P: Fn() -> F,
         F: Future<Output: Outcome<M>> + 'static,
     {
-        match self.try_run(program) {
-            Ok(report) => report,
-            Err(failure) => panic!("{failure}"),
-        }
+        self.try_run(program).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     /// As [`run`](Check::run), with the failure as a value.

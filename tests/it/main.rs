@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 
 mod asyncio_traps;
+mod bugs;
 mod cancel;
 mod edges;
 mod event_loop;

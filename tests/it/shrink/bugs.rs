@@ -2,105 +2,9 @@
 //! steps that have to wait. Philosophers, a lost update, a broken order of start-up and a broken
 //! invariant over two variables, with tasks beside them that have nothing to do with it.
 
-use std::{cell::Cell, pin::Pin, rc::Rc};
+use seedloop::{Check, Error, Runner, sched::Algorithm};
 
-use seedloop::{Check, Error, Lock, Runner, spawn, yield_now};
-
-type Body = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
-
-async fn yields(times: u64) -> Result<(), Error> {
-    for _ in 0..times {
-        yield_now().await?;
-    }
-    Ok(())
-}
-
-fn fails_if(is_bad: bool) -> Result<(), Error> {
-    if is_bad { Err(Error::QueueFull) } else { Ok(()) }
-}
-
-async fn all(bodies: Vec<Body>) -> Result<(), Error> {
-    let tasks: Vec<_> = bodies.into_iter().map(spawn).collect();
-    for task in tasks {
-        task.await?;
-    }
-    Ok(())
-}
-
-/// All but one of the updates are done upon another's.
-async fn lost_update(tasks: i64) -> Result<(), Error> {
-    let count = Rc::new(Cell::new(0));
-    let add = |count: Rc<Cell<i64>>| -> Body {
-        Box::pin(async move {
-            yields(2).await?;
-            let read = count.get();
-            yield_now().await?;
-            count.set(read + 1);
-            Ok(())
-        })
-    };
-    all((0..tasks).map(|_| add(count.clone())).collect()).await?;
-    fails_if(count.get() == tasks - 1)
-}
-
-fn noise(tasks: usize, turns: u64) -> Vec<Body> {
-    (0..tasks).map(|_| Box::pin(yields(turns)) as Body).collect()
-}
-
-/// What must be set up by then is not.
-async fn order_violation(others: usize) -> Result<(), Error> {
-    let is_set = Rc::new(Cell::new(false));
-    let sets = is_set.clone();
-    let mut bodies = noise(others, 6);
-    bodies.push(Box::pin(async move {
-        yield_now().await?;
-        sets.set(true);
-        Ok(())
-    }));
-    bodies.push(Box::pin(async move {
-        yields(4).await?;
-        fails_if(!is_set.get())
-    }));
-    all(bodies).await
-}
-
-async fn philosophers(count: usize) -> Result<(), Error> {
-    let forks: Vec<Lock> = (0..count).map(|_| Lock::new()).collect();
-    let dines = |seat: usize| -> Body {
-        let (left, right) = (forks[seat].clone(), forks[(seat + 1) % count].clone());
-        Box::pin(async move {
-            yields(seat as u64 * 3).await?;
-            let _left = left.acquire().await?;
-            yield_now().await?;
-            let _right = right.acquire().await?;
-            Ok(())
-        })
-    };
-    all((0..count).map(dines).collect()).await
-}
-
-/// Two variables that are to be equal are seen to differ.
-async fn two_variables(others: usize) -> Result<(), Error> {
-    let (a, b) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-    let (written_a, written_b) = (a.clone(), b.clone());
-    let mut bodies = noise(others, 5);
-    bodies.push(Box::pin(async move {
-        for round in 1..4 {
-            written_a.set(round);
-            written_b.set(round);
-            yield_now().await?;
-        }
-        written_a.set(9);
-        yield_now().await?;
-        written_b.set(9);
-        Ok(())
-    }));
-    bodies.push(Box::pin(async move {
-        yields(8).await?;
-        fails_if(a.get() != b.get())
-    }));
-    all(bodies).await
-}
+use crate::bugs::{lost_update, order_violation, philosophers, two_variables};
 
 /// Sixty seeds: each one's first failing schedule ends at this many waits. Gives the schedules that
 /// shrinking took, and the waits before, on average.
@@ -111,6 +15,7 @@ where
     let (mut runs, mut from) = (0, 0);
     for seed in 0..60 {
         let check = Check::new().seed(seed).schedules(200_000).fresh_wakers(false);
+        let check = check.sampler(Algorithm::Random);
         let failure = check.clone().try_run(&program).expect_err("it is found");
         let shrunk = failure.shrunk.as_ref().expect("it is shrunk");
         assert_eq!(failure.told.len(), waits, "{name}, seed {seed}: {failure}");
