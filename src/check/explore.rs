@@ -3,16 +3,16 @@
 use std::{cell::RefCell, panic::Location, rc::Rc};
 
 use super::{
-    Check, Failure, FailureKind, Level, Report, Rules, Schedule, Strategy,
+    Check, Failure, FailureKind, Report, Rules, Schedule, Strategy,
+    crew::Crew,
     report::Counted,
     schedule::Ran,
     shrunk::{tell, tell_plan},
-    unseen::Seen,
 };
 use crate::{
     exec::{Config, Error, RunReport, StepNames, caught, is_running, quietly},
     run::Runner,
-    sched::{Deviations, Recording, Sampler, Scheduler},
+    sched::{Recording, Sampler, Scheduler},
     task::Outcome,
     trace::{Token, TokenError, Trace},
 };
@@ -56,7 +56,7 @@ pub(super) struct One {
 
 impl Check {
     /// Runs schedules until one fails.
-    pub(super) fn explore(&self, main: Main) -> Result<Report, Box<Failure>> {
+    pub(super) fn explore(&self, crew: &Crew) -> Result<Report, Box<Failure>> {
         if is_running() {
             let text = "a Check cannot start inside a run: await the future, or spawn it";
             return Err(Box::new(Failure::usage(text.into())));
@@ -65,57 +65,11 @@ impl Check {
             let text = "schedules(0) would check nothing: give 1 or more";
             return Err(Box::new(Failure::usage(text.into())));
         }
-        let seed = self.seed;
         match self.strategy {
-            Strategy::Sampled(algorithm) => {
-                let (name, sampler) = (algorithm.to_string(), Sampler::new(algorithm, seed));
-                let sampler = Rc::new(RefCell::new(sampler));
-                let mut report = self.runs(Box::new(sampler.clone()), Some(&name), main)?;
-                report.racing_pairs = sampler.borrow().racing_pairs();
-                Ok(report)
-            }
-            Strategy::Within(bound) => {
-                let all = Deviations::within(bound);
-                let mut report = self.runs(Box::new(all.clone()), None, main)?;
-                report.level = if all.is_over() { Level::Within(bound) } else { Level::Unfinished };
-                Ok(report)
-            }
-            Strategy::Exhaustive => self.search(main),
+            Strategy::Sampled(algorithm) => self.sample(algorithm, crew),
+            Strategy::Within(bound) => self.within(bound, crew),
+            Strategy::Exhaustive => self.search(crew),
         }
-    }
-
-    /// Runs what the scheduler gives, until a schedule fails. `name` is that of the strategy, if
-    /// its runs are known by seed and number.
-    fn runs(
-        &self,
-        scheduler: Box<dyn Scheduler>,
-        name: Option<&str>,
-        main: Main,
-    ) -> Result<Report, Box<Failure>> {
-        let mut runner = Runner::with_scheduler(self.config.clone(), scheduler);
-        let mut report = Report::new(self.seed, self.config.settings());
-        let mut seen = Seen::new(self.schedules);
-        let mut last = None;
-        while let Some(run) = runner.again(last.as_ref()) {
-            if report.schedules == self.schedules {
-                break;
-            }
-            if let Some(name) = name {
-                runner.set_plan(name, self.seed, run.run);
-            }
-            let one = one(&mut runner, main, self.rules);
-            report.count(&Counted::of(&one));
-            if let Some(failed) = one.failed {
-                return Err(self.explain(&report, &one.report, failed, main));
-            }
-            if report.schedules.is_power_of_two() {
-                self.check_determinism(&report, &one.report, main)?;
-            }
-            seen.add(one.report.digest);
-            last = Some(one.report.summary(true));
-        }
-        (report.distinct, report.unseen) = (seen.distinct(), seen.unseen());
-        Ok(report)
     }
 
     /// Runs once.

@@ -1,11 +1,13 @@
 //! Many runs of one program, each under another schedule: stops at the first that fails, and says
 //! how to replay it.
 
+mod crew;
 mod environment;
 mod explore;
 mod failure;
 mod jobs;
 mod report;
+mod sample;
 mod schedule;
 #[cfg(feature = "proptest")]
 mod schedules;
@@ -13,9 +15,11 @@ mod search;
 mod shrink;
 mod shrunk;
 mod unseen;
+mod within;
 
 use std::{panic::Location, time::Duration};
 
+use crew::Crew;
 use environment::Environment;
 use explore::main_of;
 pub use failure::{Failure, FailureKind};
@@ -569,7 +573,7 @@ impl Check {
         let main = main_of(Location::caller(), &program);
         match &environment.replay {
             Some(token) => self.replay(token, &main),
-            None => self.explore(&main),
+            None => self.explore(&Crew { main: &main, threads: None }),
         }
     }
 

@@ -1,11 +1,16 @@
 //! Exhaustive checks: every order, or one of each class of orders; the evidence that it is all, and
 //! the audit of what was taken for independent.
 
-use super::{Check, Failure, FailureKind, Level, Report, explore, report::Counted};
+use super::{
+    Check, Failure, FailureKind, Level, Report,
+    crew::{Bad, Crew, Ran},
+    explore,
+    report::Counted,
+};
 use crate::{
     exec::{Config, RunReport},
     run::Runner,
-    sched::{Follow, Reduction, Search, Swap},
+    sched::{Branch, Follow, Part, Reduction, Rounds, Swap},
 };
 
 /// How many swaps an audit makes.
@@ -13,22 +18,22 @@ const SWAPS: usize = 100;
 
 impl Check {
     /// Runs every order, or one of each class, until one fails.
-    pub(super) fn search(&self, main: explore::Main) -> Result<Report, Box<Failure>> {
+    pub(super) fn search(&self, crew: &Crew) -> Result<Report, Box<Failure>> {
         let mut reduction = match self.config.tracked {
             true => Reduction::Full,
             false => Reduction::None,
         };
         loop {
-            let search = Search::new(reduction);
-            let mut report = self.search_with(&search, main)?;
+            let mut rounds = Rounds::with(reduction);
+            let mut report = self.search_with(reduction, &mut rounds, crew)?;
             if report.level == Level::Unfinished || reduction == Reduction::None {
                 return Ok(report);
             }
-            let evidence = search.take_evidence();
+            let evidence = rounds.take_evidence();
             #[cfg(feature = "json")]
             self.write_evidence(&evidence)?;
             // If steps are not independent that are taken for it, the rest means nothing.
-            let swaps = self.audit(&report, &evidence.swaps(SWAPS), main)?;
+            let swaps = self.audit(&report, &evidence.swaps(SWAPS), crew.main)?;
             match (evidence.check(), reduction.weaker()) {
                 (Ok(certificate), _) => report.level = Level::Behaviours { certificate, swaps },
                 (Err(_), Some(weaker)) => {
@@ -41,37 +46,42 @@ impl Check {
         }
     }
 
-    fn search_with(&self, search: &Search, main: explore::Main) -> Result<Report, Box<Failure>> {
+    fn search_with(
+        &self,
+        reduction: Reduction,
+        rounds: &mut Rounds,
+        crew: &Crew,
+    ) -> Result<Report, Box<Failure>> {
         let config = self.searched();
         let mut report = Report::new(self.seed, config.settings());
         report.level = Level::Unfinished;
-        let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
-        let mut last = None;
-        while runner.again(last.as_ref()).is_some() {
-            if report.schedules + report.abandoned == self.schedules {
-                return Ok(report);
+        let mut number = 0;
+        loop {
+            let left = self.schedules - report.schedules - report.abandoned;
+            let parts = rounds.parts(left);
+            if parts.is_empty() {
+                break;
             }
-            let one = explore::one(&mut runner, main, self.rules);
-            last = Some(one.report.summary(true));
-            if search.has_diverged() {
-                report.schedules += 1;
-                let text = explore::nondeterminism("other steps were ready", None);
-                return Err(self.failed(&report, FailureKind::Nondeterminism, text, one.report));
-            }
-            if search.has_abandoned() {
-                report.abandoned += 1;
-                continue;
-            }
-            report.count(&Counted::of(&one));
-            report.distinct = report.schedules;
-            if let Some(failed) = one.failed {
-                return Err(self.explain(&report, &one.report, failed, main));
-            }
-            if report.schedules.is_power_of_two() {
-                self.check_determinism(&report, &one.report, main)?;
-            }
+            let first = number;
+            number += parts.len();
+            let parts = (first + 1..).zip(parts);
+            let worker = || {
+                let branch = Branch::new(reduction);
+                let runner = Runner::with_scheduler(config.clone(), Box::new(branch.clone()));
+                Worker { check: self, branch, runner }
+            };
+            let mut over = Vec::new();
+            let ran = crew.run(parts, worker, Worker::run, |ran| {
+                ran.counted.iter().for_each(|run| report.count(run));
+                report.abandoned += ran.abandoned;
+                report.distinct = report.schedules;
+                over.push(ran.part);
+                ran.bad.map_or(Ok(()), Err)
+            });
+            ran.map_err(|bad| self.why_bad(&report, bad, crew.main))?;
+            rounds.end(over);
         }
-        if search.found().is_over {
+        if rounds.is_over() {
             report.level = Level::Interleavings;
         }
         Ok(report)
@@ -107,7 +117,10 @@ impl Check {
                 actor(swap.second),
                 actor(left_at),
             );
-            let mut failure = self.failed(report, FailureKind::Dependence, text, one.report);
+            let kind = FailureKind::Dependence;
+            let failed = explore::Failed { kind, text, reports: Vec::new() };
+            let token = one.report.token.clone();
+            let mut failure = self.failure(report, &token, failed, one.report);
             // The schedule by itself does not fail.
             failure.token = None;
             return Err(failure);
@@ -129,16 +142,40 @@ impl Check {
     fn searched(&self) -> Config {
         self.config.clone().one_by_one(true)
     }
+}
 
-    fn failed(
-        &self,
-        report: &Report,
-        kind: FailureKind,
-        text: String,
-        run: RunReport,
-    ) -> Box<Failure> {
-        let token = run.token.clone();
-        self.failure(report, &token, explore::Failed { kind, text, reports: Vec::new() }, run)
+/// What makes the runs of parts, one part after the other.
+struct Worker<'a> {
+    check: &'a Check,
+    branch: Branch,
+    runner: Runner,
+}
+
+impl Worker<'_> {
+    /// Runs a part of the tree, by its number among all.
+    fn run(&mut self, (number, part): (usize, Part), main: explore::Main) -> Ran<Part> {
+        let Worker { check, branch, runner } = self;
+        let (mut counted, mut abandoned, mut bad) = (Vec::new(), 0, None);
+        branch.set(part);
+        let mut last = None;
+        while bad.is_none() && runner.again(last.as_ref()).is_some() {
+            let one = explore::one(runner, main, check.rules);
+            last = Some(one.report.summary(true));
+            if branch.has_abandoned() && !branch.has_diverged() {
+                abandoned += 1;
+                continue;
+            }
+            counted.push(Counted::of(&one));
+            let nth = counted.len();
+            // The first part says most of a small program.
+            let is_due = number.is_power_of_two()
+                && if number == 1 { nth.is_power_of_two() } else { nth == 1 };
+            bad = match branch.has_diverged() {
+                true => Some(Bad::diverged(one)),
+                false => check.is_bad(one, is_due, main),
+            };
+        }
+        Ran { part: branch.take(), counted, abandoned, bad }
     }
 }
 

@@ -25,6 +25,13 @@ pub struct Deviations(Rc<RefCell<State>>);
 /// A choice that is not asyncio's: its place among the run's choices, and the value.
 type Deviation = (usize, u32);
 
+/// A schedule by its deviations, which cost so much.
+#[derive(Clone, Default)]
+pub(crate) struct Deviating {
+    pub(crate) cost: u32,
+    deviations: Vec<Deviation>,
+}
+
 #[derive(Default)]
 struct State {
     bound: u32,
@@ -36,7 +43,6 @@ struct State {
     /// Its menus so far.
     menus: Vec<(ChoiceKind, u32)>,
     runs: u64,
-    is_over: bool,
 }
 
 impl Deviations {
@@ -45,9 +51,15 @@ impl Deviations {
         Deviations(Rc::new(RefCell::new(State { bound, ..State::default() })))
     }
 
-    /// Has every schedule been run?
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.borrow().is_over
+    /// Runs this schedule next.
+    pub(crate) fn set(&self, schedule: Deviating) {
+        let state = &mut *self.0.borrow_mut();
+        (state.current, state.cost) = (schedule.deviations, schedule.cost);
+    }
+
+    /// The schedules that have one deviation more than the one that has run.
+    pub(crate) fn beyond(&self) -> Vec<Deviating> {
+        self.0.borrow().beyond()
     }
 }
 
@@ -63,7 +75,6 @@ impl Scheduler for Deviations {
     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
         let state = &mut *self.0.borrow_mut();
         if last.is_some() && !state.next() {
-            state.is_over = true;
             return None;
         }
         state.menus.clear();
@@ -77,20 +88,29 @@ impl Scheduler for Deviations {
 }
 
 impl State {
-    /// Goes on to the next schedule. A schedule's own deviations come before the new one, so that
-    /// each list of deviations has one way to be reached.
-    fn next(&mut self) -> bool {
+    /// A schedule's own deviations come before the new one, so that each list of deviations has one
+    /// way to be reached.
+    fn beyond(&self) -> Vec<Deviating> {
         let first = self.current.last().map_or(0, |&(place, _)| place + 1);
+        let mut beyond = Vec::new();
         for (place, &(kind, len)) in self.menus.iter().enumerate().skip(first) {
             for value in 1..len {
                 let cost = self.cost + if kind == ChoiceKind::Order { value } else { 1 };
                 if cost > self.bound {
                     break;
                 }
-                let mut next = self.current.clone();
-                next.push((place, value));
-                self.to_run.entry(cost).or_default().push_back(next);
+                let mut deviations = self.current.clone();
+                deviations.push((place, value));
+                beyond.push(Deviating { cost, deviations });
             }
+        }
+        beyond
+    }
+
+    /// Goes on to the next schedule.
+    fn next(&mut self) -> bool {
+        for schedule in self.beyond() {
+            self.to_run.entry(schedule.cost).or_default().push_back(schedule.deviations);
         }
         let Some(mut fewest) = self.to_run.first_entry() else { return false };
         self.cost = *fewest.key();

@@ -28,6 +28,7 @@ mod tests;
 
 pub use bytes::Bytes;
 pub use choices::{Choices, Deviation};
+pub(crate) use deviations::Deviating;
 pub use deviations::Deviations;
 pub use fifo::Fifo;
 pub use footprint::{Access, Footprint};
@@ -37,8 +38,8 @@ pub use random::RandomWalk;
 pub use replay::Replay;
 pub(crate) use sample::Races;
 pub use sample::{Algorithm, Sampler};
+pub(crate) use search::{Branch, Follow, Part, Rounds, Swap};
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
-pub(crate) use search::{Follow, Swap};
 pub use step::{InStep, Step, StepId};
 pub use swarm::Swarm;
 

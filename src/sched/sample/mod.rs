@@ -183,8 +183,9 @@ impl Sampler {
         self.races.counts()
     }
 
-    pub(crate) fn races(&self) -> &Races {
-        &self.races
+    /// What it knows of racing pairs; it goes on with nothing.
+    pub(crate) fn take_races(&mut self) -> Races {
+        std::mem::take(&mut self.races)
     }
 
     /// How many runs teach.
@@ -229,6 +230,9 @@ impl Sampler {
 
     /// Goes on with this run of the seed. What it is to learn, it has learned.
     pub(crate) fn skip_to(&mut self, run: u64) {
+        if run == self.run {
+            return;
+        }
         self.end_lesson();
         self.run = run;
         self.begin();

@@ -17,21 +17,27 @@ mod evidence;
 mod follow;
 #[cfg(feature = "json")]
 mod json;
+mod node;
+mod part;
 mod races;
+mod rounds;
 mod swaps;
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+};
 
 pub use class::ClassId;
 pub use evidence::{Certificate, Evidence, Refusal};
 pub(crate) use follow::Follow;
-use races::Races;
+pub(crate) use part::Part;
+use part::Wanted;
+pub(crate) use rounds::Rounds;
 pub(crate) use swaps::Swap;
 
-use super::{
-    ABANDON, ChoiceKind, Footprint, Guarantee, InStep, Menu, RunPlan, RunReport, Scheduler, Step,
-    StepId, Watch,
-};
+use super::{Guarantee, Menu, RunPlan, RunReport, Scheduler, Step, Watch};
 
 /// How much a search leaves out.
 ///
@@ -74,45 +80,6 @@ impl Reduction {
     }
 }
 
-/// A place in the tree of orders: what may run there, and what has.
-struct Node {
-    enabled: Vec<StepId>,
-    /// Owners whose step here leads only to what has been seen, with what that step touches.
-    sleep: Vec<(u64, Footprint)>,
-    /// Owners whose step here has been followed to its end.
-    done: Vec<(u64, Footprint)>,
-    /// Owners to follow, first to last, those that are done among them.
-    todo: Vec<u64>,
-    /// The owner that is followed now.
-    current: u64,
-    /// What to choose inside its step; beyond it the first of each menu.
-    script: Vec<u32>,
-    /// What was chosen inside it in the last run.
-    taken: Vec<InStep>,
-    /// What its step touches, whatever is chosen inside.
-    touches: Footprint,
-}
-
-impl Node {
-    fn sleeps(&self, owner: u64) -> bool {
-        self.sleep.iter().any(|(other, _)| *other == owner)
-    }
-
-    /// What the owner's step here touches, if it has run here or is known from elsewhere.
-    fn known(&self, owner: u64) -> Option<&Footprint> {
-        let known = self.sleep.iter().chain(&self.done).find(|(other, _)| *other == owner);
-        known.map(|(_, footprint)| footprint)
-    }
-
-    /// The next values to choose inside the current step: an odometer over its menus.
-    fn next_script(&self) -> Option<Vec<u32>> {
-        let at = self.taken.iter().rposition(|choice| choice.value + 1 < choice.menu)?;
-        let mut script: Vec<u32> = self.taken[..=at].iter().map(|choice| choice.value).collect();
-        script[at] += 1;
-        Some(script)
-    }
-}
-
 /// What a search has come to so far.
 ///
 /// # Examples
@@ -136,24 +103,24 @@ pub struct Found {
     pub classes: BTreeSet<ClassId>,
 }
 
-#[derive(Default)]
+impl Found {
+    /// Adds what another part of the tree has come to.
+    fn add(&mut self, part: Found) {
+        self.complete += part.complete;
+        self.abandoned += part.abandoned;
+        self.diverged |= part.diverged;
+        self.classes.extend(part.classes);
+    }
+}
+
+/// What handles of one search share.
 struct State {
-    stack: Vec<Node>,
-    /// The node that chooses next.
-    depth: usize,
-    /// A node has chosen, and its step has not ended.
-    running: bool,
-    /// The choices inside the running step so far.
-    inside: usize,
-    /// The steps of this run, and those that were ready at its end and never ran.
-    steps: Vec<Step>,
-    left: Vec<Step>,
-    abandoned: bool,
-    /// The places that this run goes through again.
-    known: usize,
+    rounds: Rounds,
+    /// The part that runs, those that are to run in this round, and those that have.
+    part: Option<Part>,
+    to_run: VecDeque<Part>,
+    ended: Vec<Part>,
     runs: u64,
-    found: Found,
-    evidence: Evidence,
 }
 
 /// A scheduler that tries every order, or one of each class. Clones are handles of one search.
@@ -174,15 +141,25 @@ struct State {
 /// ```
 #[derive(Clone)]
 pub struct Search {
-    reduction: Reduction,
-    counts_classes: bool,
+    wanted: Wanted,
     state: Rc<RefCell<State>>,
 }
 
 impl Search {
     /// A search that has not begun.
     pub fn new(reduction: Reduction) -> Search {
-        Search { reduction, counts_classes: false, state: Rc::default() }
+        Search::of(Wanted::of(reduction))
+    }
+
+    fn of(wanted: Wanted) -> Search {
+        let state = State {
+            rounds: Rounds::new(wanted),
+            part: None,
+            to_run: VecDeque::new(),
+            ended: Vec::new(),
+            runs: 0,
+        };
+        Search { wanted, state: Rc::new(RefCell::new(state)) }
     }
 
     /// It also counts the classes of its complete runs, by their footprints.
@@ -194,24 +171,22 @@ impl Search {
     /// assert_eq!(plain.watches(), Watch::Steps);
     /// assert_eq!(plain.counting_classes().watches(), Watch::Footprints);
     /// ```
-    pub fn counting_classes(mut self) -> Search {
-        self.counts_classes = true;
-        self
+    pub fn counting_classes(self) -> Search {
+        Search::of(Wanted { counts_classes: true, ..self.wanted })
+    }
+
+    /// The tree is cut into parts of so many runs, for tests of that.
+    #[doc(hidden)]
+    pub fn cut_after(self, runs: u64) -> Search {
+        Search::of(Wanted { share: runs.max(1), ..self.wanted })
     }
 
     /// What it has come to.
     pub fn found(&self) -> Found {
-        self.state.borrow().found.clone()
-    }
-
-    /// Has the current run been given up?
-    pub(crate) fn has_abandoned(&self) -> bool {
-        self.state.borrow().abandoned
-    }
-
-    /// Have the same choices led to other steps?
-    pub(crate) fn has_diverged(&self) -> bool {
-        self.state.borrow().found.diverged
+        let state = self.state.borrow();
+        let mut found = state.rounds.found.clone();
+        found.add(state.part.as_ref().map_or_else(Found::default, |part| part.found.clone()));
+        found
     }
 
     /// Its runs, for the check. Takes them.
@@ -222,47 +197,40 @@ impl Search {
     /// assert!(Search::new(Reduction::Full).take_evidence().runs().is_empty());
     /// ```
     pub fn take_evidence(&self) -> Evidence {
-        std::mem::take(&mut self.state.borrow_mut().evidence)
+        let state = &mut *self.state.borrow_mut();
+        if let Some(part) = &mut state.part {
+            state.rounds.hear(part);
+        }
+        std::mem::take(&mut state.rounds.evidence)
     }
 }
 
 impl Scheduler for Search {
     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
-        let state = &mut *self.state.borrow_mut();
-        match menu.kind() {
-            ChoiceKind::Order if !menu.steps().is_empty() => {
-                state.choose_step(menu.steps(), self.reduction)
-            }
-            _ => state.choose_inside(menu.len()),
-        }
+        self.state.borrow_mut().part.as_mut().expect(BEGUN).choose(menu)
     }
 
     fn watches(&self) -> Watch {
-        match self.reduction {
-            Reduction::None if !self.counts_classes => Watch::Steps,
-            _ => Watch::Footprints,
-        }
+        self.wanted.watches()
     }
 
     fn stepped(&mut self, step: Step) {
-        self.state.borrow_mut().stepped(step);
+        self.state.borrow_mut().part.as_mut().expect(BEGUN).stepped(step);
     }
 
     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
         let state = &mut *self.state.borrow_mut();
-        if last.is_some() && !state.next(self.reduction, self.counts_classes) {
-            return None;
+        let goes_on = state.part.as_mut().is_some_and(|part| last.is_none() || part.end());
+        if !goes_on {
+            state.next_part();
         }
-        (state.depth, state.running, state.abandoned) = (0, false, false);
-        state.known = state.stack.len();
-        state.steps.clear();
-        state.left.clear();
+        state.part.as_mut()?.begin();
         state.runs += 1;
         Some(RunPlan { run: state.runs - 1 })
     }
 
     fn guarantee(&self) -> Guarantee {
-        match self.reduction {
+        match self.wanted.reduction {
             Reduction::None => Guarantee::Interleavings,
             _ => Guarantee::Behaviours,
         }
@@ -270,170 +238,82 @@ impl Scheduler for Search {
 }
 
 impl State {
-    /// Which step runs next.
-    fn choose_step(&mut self, enabled: &[StepId], reduction: Reduction) -> u32 {
-        if self.depth == self.stack.len() && !self.push_node(enabled, reduction) {
-            self.abandoned = true;
-            return ABANDON;
+    fn next_part(&mut self) {
+        if let Some(mut part) = self.part.take() {
+            self.rounds.hear(&mut part);
+            self.ended.push(part);
         }
-        let node = &self.stack[self.depth];
-        let at = enabled.iter().position(|step| step.owner == node.current);
-        match at.filter(|_| node.enabled == enabled) {
-            Some(at) => {
-                (self.running, self.inside) = (true, 0);
-                at as u32
-            }
-            None => {
-                (self.found.diverged, self.abandoned) = (true, true);
-                ABANDON
-            }
-        }
-    }
-
-    /// A place where the search has not been. False if nothing new can come of it.
-    fn push_node(&mut self, enabled: &[StepId], reduction: Reduction) -> bool {
-        let sleep = match (self.stack.last(), self.steps.last()) {
-            (Some(parent), Some(step)) if reduction != Reduction::None => parent.asleep_after(step),
-            _ => Vec::new(),
-        };
-        let awake = |step: &&StepId| !sleep.iter().any(|(owner, _)| *owner == step.owner);
-        let Some(first) = enabled.iter().find(awake) else { return false };
-        let todo = match reduction.races() {
-            true => vec![first.owner],
-            false => enabled.iter().filter(awake).map(|step| step.owner).collect(),
-        };
-        self.stack.push(Node {
-            enabled: enabled.to_vec(),
-            current: first.owner,
-            sleep,
-            done: Vec::new(),
-            todo,
-            script: Vec::new(),
-            taken: Vec::new(),
-            touches: Footprint::default(),
-        });
-        true
-    }
-
-    fn choose_inside(&mut self, menu: u32) -> u32 {
-        // Outside all steps nothing is tried: that is before the run, or after it.
-        let Some(node) = self.stack.get(self.depth).filter(|_| self.running) else { return 0 };
-        let value = node.script.get(self.inside).copied().unwrap_or(0);
-        self.inside += 1;
-        value.min(menu - 1)
-    }
-
-    fn stepped(&mut self, step: Step) {
-        if !std::mem::take(&mut self.running) {
-            self.left.push(step);
+        if self.rounds.found.diverged {
             return;
         }
-        let node = &mut self.stack[self.depth];
-        node.taken.clone_from(&step.choices);
-        node.touches.add(&step.footprint);
-        self.steps.push(step);
-        self.depth += 1;
-    }
-
-    /// A run has ended: what it teaches, and where the next one leaves it. False if there is none.
-    fn next(&mut self, reduction: Reduction, counts_classes: bool) -> bool {
-        if self.found.diverged {
-            return false;
+        if self.to_run.is_empty() {
+            self.rounds.end(std::mem::take(&mut self.ended));
+            self.to_run = self.rounds.parts(u64::MAX).into();
         }
-        match self.abandoned {
-            true => self.found.abandoned += 1,
-            false => self.found.complete += 1,
-        }
-        let ran = self.steps.len();
-        self.steps.append(&mut self.left);
-        if !self.abandoned && counts_classes {
-            self.found.classes.insert(ClassId::of(&self.steps));
-        }
-        if !self.abandoned && (counts_classes || reduction != Reduction::None) {
-            if self.evidence.runs().is_empty() {
-                let start = self.stack.first().into_iter().flat_map(|node| &node.enabled);
-                self.evidence = Evidence::new(start.map(|step| step.owner));
-            }
-            self.evidence.add(&self.steps);
-        }
-        if reduction.races() {
-            self.follow_races(ran, reduction);
-        }
-        self.backtrack()
-    }
-
-    /// For each race of the run: something has to be followed at its first step's place that
-    /// begins what leads to the reversed race.
-    fn follow_races(&mut self, ran: usize, reduction: Reduction) {
-        let first_new = match reduction {
-            Reduction::Textbook => self.known.saturating_sub(1),
-            _ => 0,
-        };
-        let races = Races::of(&self.steps);
-        for (first, second) in races.pairs(first_new) {
-            let enabled = &self.stack[first].enabled;
-            if !races.can_reverse(&self.steps, enabled, first, second) {
-                continue;
-            }
-            let wholes: &[bool] = match reduction {
-                Reduction::Both => &[false, true],
-                Reduction::Textbook => &[false],
-                _ => &[true],
-            };
-            for &whole in wholes {
-                let end = if whole { ran } else { second.min(ran) };
-                let node = &mut self.stack[first];
-                let owner = self.steps[second].id.owner;
-                let known = node.known(owner);
-                let mut begins = races.begins(&self.steps, first, second, end);
-                if begins.may_be_second(known, reduction == Reduction::Textbook) {
-                    begins.owners.push(owner);
-                }
-                let begins = begins.owners;
-                let is_covered = node.todo.iter().any(|owner| begins.contains(owner))
-                    || begins.iter().any(|&owner| node.sleeps(owner));
-                if is_covered {
-                    continue;
-                }
-                let mut enabled = begins.into_iter();
-                let next = enabled.find(|owner| node.enabled.iter().any(|e| e.owner == *owner));
-                node.todo.extend(next);
-            }
-        }
-    }
-
-    /// To the last place where something is left to follow.
-    fn backtrack(&mut self) -> bool {
-        while let Some(node) = self.stack.last_mut() {
-            if let Some(script) = node.next_script() {
-                node.script = script;
-                return true;
-            }
-            let touches = std::mem::take(&mut node.touches);
-            node.done.push((node.current, touches));
-            let is_done = |owner: &u64| node.done.iter().any(|(other, _)| other == owner);
-            let next = node.todo.iter().find(|owner| !is_done(owner) && !node.sleeps(**owner));
-            if let Some(&next) = next {
-                node.current = next;
-                node.script.clear();
-                node.taken.clear();
-                return true;
-            }
-            self.stack.pop();
-        }
-        self.found.is_over = true;
-        false
+        self.part = self.to_run.pop_front();
     }
 }
 
-impl Node {
-    /// Who sleeps after a step of this place: whoever slept, or was followed before it, and is
-    /// independent of it.
-    fn asleep_after(&self, step: &Step) -> Vec<(u64, Footprint)> {
-        let others = self.sleep.iter().chain(&self.done);
-        let kept = others.filter(|(owner, touches)| {
-            *owner != step.id.owner && !touches.conflicts(&step.footprint)
-        });
-        kept.cloned().collect()
+/// Why there is a part: no run begins without.
+const BEGUN: &str = "a run has begun";
+
+/// Runs one part of a search, then the next that it is given. Clones are handles of the same one.
+#[derive(Clone)]
+pub(crate) struct Branch {
+    wanted: Wanted,
+    part: Rc<RefCell<Option<Part>>>,
+}
+
+impl Branch {
+    pub(crate) fn new(reduction: Reduction) -> Branch {
+        Branch { wanted: Wanted::of(reduction), part: Rc::default() }
+    }
+
+    /// Runs this part next.
+    pub(crate) fn set(&self, part: Part) {
+        *self.part.borrow_mut() = Some(part);
+    }
+
+    /// The part, when it is over.
+    pub(crate) fn take(&self) -> Part {
+        self.part.borrow_mut().take().expect("it was given one")
+    }
+
+    /// Has the current run been given up?
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.part.borrow().as_ref().is_some_and(Part::has_abandoned)
+    }
+
+    /// Have the same choices led to other steps?
+    pub(crate) fn has_diverged(&self) -> bool {
+        self.part.borrow().as_ref().is_some_and(|part| part.found.diverged)
+    }
+}
+
+impl Scheduler for Branch {
+    fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+        self.part.borrow_mut().as_mut().expect(BEGUN).choose(menu)
+    }
+
+    fn watches(&self) -> Watch {
+        self.wanted.watches()
+    }
+
+    fn stepped(&mut self, step: Step) {
+        self.part.borrow_mut().as_mut().expect(BEGUN).stepped(step);
+    }
+
+    fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {
+        let part = &mut *self.part.borrow_mut();
+        let part = part.as_mut().expect(BEGUN);
+        if last.is_some() && !part.end() {
+            return None;
+        }
+        part.begin();
+        Some(RunPlan { run: part.runs() })
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::One
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod fuzz;
+mod jobs;
 mod known;
 mod primitives;
 mod programs;
@@ -73,8 +74,12 @@ fn explore(
     config: &Config,
     most: u64,
 ) -> Option<Explored> {
+    explore_by(Search::new(reduction), program, config, most)
+}
+
+fn explore_by(search: Search, program: &Program, config: &Config, most: u64) -> Option<Explored> {
     let start = Instant::now();
-    let search = Search::new(reduction).counting_classes();
+    let search = search.counting_classes();
     let config = config.clone().one_by_one(true).tracked(true).probe(false);
     let mut outcomes = BTreeSet::new();
     let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
