@@ -72,6 +72,7 @@ pub struct Check {
     schedules: u64,
     config: Config,
     strategy: Strategy,
+    tracked_tasks: bool,
     #[cfg(feature = "json")]
     evidence_file: Option<std::path::PathBuf>,
     command: Option<String>,
@@ -129,6 +130,7 @@ impl Check {
             schedules: 1_000,
             config,
             strategy: Strategy::Sampled(Algorithm::Portfolio),
+            tracked_tasks: false,
             #[cfg(feature = "json")]
             evidence_file: None,
             command,
@@ -227,6 +229,22 @@ impl Check {
     /// ```
     pub fn tracked(mut self) -> Check {
         self.config = self.config.tracked(true);
+        self
+    }
+
+    /// As [`tracked`](Check::tracked), but only of the tasks that say it themselves, by
+    /// [`Task::tracked`](crate::Task::tracked), and of what they spawn. The steps of all others,
+    /// main among them, depend on every step.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, spawn, yield_now};
+    /// let check = Check::new().exhaustive().tracked_tasks();
+    /// let report = check.run(|| async { spawn(yield_now()).tracked().await });
+    /// assert!(report.is_exhausted());
+    /// ```
+    pub fn tracked_tasks(mut self) -> Check {
+        self.tracked_tasks = true;
         self
     }
 

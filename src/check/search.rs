@@ -19,7 +19,7 @@ const SWAPS: usize = 100;
 impl Check {
     /// Runs every order, or one of each class, until one fails.
     pub(super) fn search(&self, crew: &Crew) -> Result<Report, Box<Failure>> {
-        let mut reduction = match self.config.tracked {
+        let mut reduction = match self.config.tracked || self.tracked_tasks {
             true => Reduction::Full,
             false => Reduction::None,
         };
@@ -112,7 +112,7 @@ impl Check {
             let text = format!(
                 "steps of {} and {} were taken for independent, but after a swap of the two {} did \
                  something else\n  do they share state that is not tracked (Rc<RefCell>, Cell, a \
-                 static)? Put it into Tracked, or leave `tracked` out",
+                 static)? Put it into Tracked, or do not call them tracked",
                 actor(swap.second - 1),
                 actor(swap.second),
                 actor(left_at),

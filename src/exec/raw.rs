@@ -216,6 +216,11 @@ impl Shell {
         self.choose_doom(task);
     }
 
+    /// All that the task shares is seen.
+    pub(crate) fn track(&self, task: TaskId) {
+        self.core.borrow_mut().track_task(task);
+    }
+
     /// From here on a cancellation may be injected.
     pub(crate) fn offer(&self, task: TaskId) {
         let newly = {

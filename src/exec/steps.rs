@@ -1,7 +1,7 @@
 //! The steps of a run as a search sees them: each handle that runs, each move of the clock, with
 //! its footprint. Kept only for a scheduler that watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::core::Core;
 use crate::{
@@ -47,7 +47,10 @@ pub(crate) struct StepLog {
     /// The names of tasks that are forgotten: wakers of theirs, and the last handle, may be left.
     gone: BTreeMap<TaskId, Gone>,
     footprints: bool,
+    /// All that the program's code shares is seen; or what these owners share, and the running one.
     tracked: bool,
+    tracked_owners: BTreeSet<u64>,
+    is_tracked: bool,
     /// The run is over, or given up: what follows is no step.
     ended: bool,
     pub(crate) abandoned: bool,
@@ -64,6 +67,8 @@ impl StepLog {
             gone: BTreeMap::new(),
             footprints: watch == Watch::Footprints,
             tracked,
+            tracked_owners: BTreeSet::new(),
+            is_tracked: false,
             ended: false,
             abandoned: false,
         };
@@ -87,6 +92,8 @@ impl StepLog {
         self.touched.clear();
         self.choices.clear();
         self.gone.clear();
+        self.tracked_owners.clear();
+        self.is_tracked = false;
         (self.ended, self.abandoned) = (false, false);
     }
 
@@ -104,9 +111,11 @@ impl StepLog {
         (self.running.unwrap_or(StepId::START), &self.choices)
     }
 
-    fn begin(&mut self, id: StepId, all: bool) {
+    fn begin(&mut self, id: StepId) {
         self.running = Some(id);
-        self.all = all;
+        // What code touches beside the crate's own objects is not seen, unless it says so.
+        self.is_tracked = self.tracked_owners.contains(&id.owner);
+        self.all = id.is_clock() || !(self.tracked || self.is_tracked);
         self.touched.push((id.owner, Access::Take));
     }
 }
@@ -116,6 +125,24 @@ impl Core {
     #[inline(always)]
     pub(crate) fn is_watched(&self) -> bool {
         self.steps.as_ref().is_some_and(|log| !log.ended)
+    }
+
+    /// What the running step makes can share what it can: tracked state alone, if it is tracked.
+    pub(super) fn inherit_tracked(&mut self, owner: u64) {
+        if let Some(log) = &mut self.steps
+            && log.running.is_some()
+            && log.is_tracked
+        {
+            log.tracked_owners.insert(owner);
+        }
+    }
+
+    /// All that this task shares is seen.
+    pub(super) fn track_task(&mut self, task: TaskId) {
+        let id = self.step_id(Handle::Step(task));
+        if let (Some(log), Some(id)) = (&mut self.steps, id) {
+            log.tracked_owners.insert(id.owner);
+        }
     }
 
     /// The running step touches something that has a key.
@@ -257,9 +284,7 @@ impl Core {
         let id = steps[value as usize];
         self.name_step(id);
         let log = self.steps.as_mut().expect("a scheduler watches");
-        // What the program's code touches beside the crate's own objects is not seen.
-        let all = !log.tracked;
-        log.begin(id, all);
+        log.begin(id);
         Some(value as usize)
     }
 
@@ -284,7 +309,7 @@ impl Core {
         log.advances += 1;
         let id = StepId { owner: StepId::CLOCK, ordinal: log.advances };
         self.scheduler.choose(&Menu::of_steps(&[id], &self.kernel));
-        log.begin(id, true);
+        log.begin(id);
         self.name_touched();
     }
 

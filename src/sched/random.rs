@@ -12,8 +12,8 @@ use rand_chacha::{
 
 use super::{ChoiceKind, Guarantee, Menu, RunPlan, RunReport, Scheduler};
 
-/// One fault choice in this many is taken.
-const FAULT_ONE_IN: u32 = 4;
+/// One fault choice in this many is taken, if nothing else is said.
+pub(super) const FAULT_ONE_IN: u32 = 4;
 
 /// The random walk over all runs of a seed: every ready handle is equally likely to be next, and
 /// one fault choice in four is taken.
@@ -41,6 +41,8 @@ pub struct RandomWalk {
     seed: u64,
     run: u64,
     streams: [Option<ChaCha8Rng>; ChoiceKind::ALL.len()],
+    /// By kind, one fault choice in how many is taken.
+    faults_one_in: [u32; ChoiceKind::ALL.len()],
 }
 
 impl RandomWalk {
@@ -63,7 +65,13 @@ impl RandomWalk {
     /// assert_eq!(walk.next_run(None), Some(RunPlan { run: 41 }));
     /// ```
     pub fn new(seed: u64, run: u64) -> RandomWalk {
-        RandomWalk { seed, run, streams: [const { None }; ChoiceKind::ALL.len()] }
+        let streams = [const { None }; ChoiceKind::ALL.len()];
+        RandomWalk { seed, run, streams, faults_one_in: [FAULT_ONE_IN; ChoiceKind::ALL.len()] }
+    }
+
+    /// Takes one fault choice of a kind in so many.
+    pub(super) fn faults_one_in(&mut self, one_in: [u32; ChoiceKind::ALL.len()]) {
+        self.faults_one_in = one_in;
     }
 
     fn stream(&mut self, kind: ChoiceKind) -> &mut ChaCha8Rng {
@@ -95,11 +103,12 @@ pub(super) fn below(stream: &mut impl Rng, n: u32) -> u32 {
 
 impl Scheduler for RandomWalk {
     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
-        let stream = self.stream(menu.kind());
         if !menu.kind().is_fault() {
-            return below(stream, menu.len());
+            return below(self.stream(menu.kind()), menu.len());
         }
-        match below(stream, FAULT_ONE_IN) {
+        let one_in = self.faults_one_in[menu.kind() as usize];
+        let stream = self.stream(menu.kind());
+        match below(stream, one_in) {
             0 => 1 + below(stream, menu.len() - 1),
             _ => 0,
         }

@@ -27,6 +27,11 @@ impl Swarm {
         let without = random::stream(seed, run, WITHOUT).next_u32();
         Swarm { seed, walk: RandomWalk::new(seed, run), without }
     }
+
+    /// The walk, for the kinds of faults that a run does not go without.
+    pub(super) fn walk(&mut self) -> &mut RandomWalk {
+        &mut self.walk
+    }
 }
 
 impl Scheduler for Swarm {

@@ -336,6 +336,37 @@ impl<T, E> Task<T, E> {
         self
     }
 
+    /// Declares that all state which the task shares with others is [`Tracked`](crate::Tracked), or
+    /// in the crate's own primitives, or declared by
+    /// [`raw::Object::touch`](crate::raw::Object::touch); that goes for what it spawns and for its
+    /// callbacks, too. Matters to [`Check::tracked_tasks`](crate::Check::tracked_tasks).
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Check, Error, Tracked, spawn, yield_now};
+    /// let count = |tracked: bool| {
+    ///     let check = Check::new().exhaustive();
+    ///     let check = if tracked { check.tracked_tasks() } else { check };
+    ///     let report = check.run(|| async {
+    ///         let tasks = [1, 2].map(|n| {
+    ///             let own = Tracked::new(n);
+    ///             spawn(async move { yield_now().await.map(|()| own.get()) }).tracked()
+    ///         });
+    ///         for task in tasks {
+    ///             task.await?;
+    ///         }
+    ///         Ok::<(), Error>(())
+    ///     });
+    ///     report.schedules
+    /// };
+    /// assert!(count(true) < count(false));
+    /// ```
+    pub fn tracked(self) -> Task<T, E> {
+        let raw = &self.future.slot.raw;
+        raw.shell().track(raw.task().expect("a task is a task"));
+        self
+    }
+
     /// A handle of the same task that can be cloned and awaited by several.
     ///
     /// # Examples

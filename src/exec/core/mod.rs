@@ -275,6 +275,7 @@ impl Core {
             self.actor_as_parent().child(Mark::Task, ordinal)
         };
         let task = self.kernel.spawn();
+        self.inherit_tracked(path.key());
         let info = TaskInfo {
             path,
             parent: Parent::default(),
@@ -321,6 +322,7 @@ impl Core {
     /// Names a callback and gives it a copy of the current context.
     pub(crate) fn name_call(&mut self, call: CallId, what: &'static str, closure: Option<Closure>) {
         let (object, context) = (self.new_object(what), self.context().clone());
+        self.inherit_tracked(object.path_key());
         self.calls.put(call.index(), CallInfo { object, context, closure });
     }
 

@@ -1,9 +1,12 @@
 //! What runs teach about a program: how many steps its tasks make, and what steps touch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::super::{Access, Footprint, Step, StepId};
+use super::super::{Access, ChoiceKind, Footprint, Step, StepId};
+use crate::trace::mix;
 
+/// What is more than making handles ready and taking them.
+const STATE: u8 = Access::Read as u8 | Access::Write as u8 | Access::Add as u8;
 /// No more steps of a run are remembered by what they touch.
 const STEPS_MAX: usize = 1 << 14;
 /// So far up the owners' ancestors a step counts.
@@ -14,23 +17,29 @@ const ANCESTORS_MAX: usize = 64;
 pub(super) struct Learned {
     /// The most steps of a run.
     pub(super) steps: u64,
+    /// By kind, the most fault choices of a run.
+    pub(super) faults: [u32; ChoiceKind::ALL.len()],
     /// Owners by the steps that they and what they lead to make.
     weights: BTreeMap<u64, u64>,
     /// Who was running when an owner first was ready.
     parents: BTreeMap<u64, u64>,
-    /// What a step has touched in any run.
-    footprints: BTreeMap<StepId, Footprint>,
+    lessons: Vec<Lesson>,
     contested: Vec<Contested>,
+    /// What the next step has touched, by its owner and the owner's past, or by that of anybody.
+    expected: BTreeMap<(Option<u64>, Past), Footprint>,
+    /// What a step of this name has touched.
+    named: BTreeMap<StepId, Footprint>,
 }
 
 /// What one run teaches.
 #[derive(Default)]
 pub(super) struct Lesson {
     steps: u64,
+    faults: [u32; ChoiceKind::ALL.len()],
     counts: BTreeMap<u64, u64>,
     parents: BTreeMap<u64, u64>,
     last: u64,
-    footprints: BTreeMap<StepId, Footprint>,
+    touched: Vec<(StepId, Footprint)>,
 }
 
 impl Lesson {
@@ -44,9 +53,14 @@ impl Lesson {
         *self.counts.entry(picked.owner).or_default() += 1;
     }
 
+    /// A fault of this kind might be taken.
+    pub(super) fn offered(&mut self, kind: ChoiceKind) {
+        self.faults[kind as usize] += 1;
+    }
+
     pub(super) fn stepped(&mut self, step: Step) {
-        if self.footprints.len() < STEPS_MAX && !step.id.is_clock() {
-            self.footprints.entry(step.id).or_default().add(&step.footprint.known());
+        if self.touched.len() < STEPS_MAX && !step.id.is_clock() {
+            self.touched.push((step.id, step.footprint.known()));
         }
     }
 }
@@ -54,14 +68,13 @@ impl Lesson {
 impl Learned {
     pub(super) fn add(&mut self, lesson: Lesson) {
         self.steps = self.steps.max(lesson.steps);
+        for (most, faults) in self.faults.iter_mut().zip(lesson.faults) {
+            *most = faults.max(*most);
+        }
         self.parents.extend(&lesson.parents);
-        for (owner, weight) in self.with_ancestors(&lesson.counts) {
-            let most = self.weights.entry(owner).or_default();
-            *most = weight.max(*most);
-        }
-        for (step, footprint) in lesson.footprints {
-            self.footprints.entry(step).or_default().add(&footprint);
-        }
+        let weights = self.with_ancestors(&lesson.counts);
+        keep_most(&mut self.weights, weights);
+        self.lessons.push(lesson);
     }
 
     /// Adds what owners have to those that they come from.
@@ -83,55 +96,113 @@ impl Learned {
         self.weights.get(&owner).copied().unwrap_or(0)
     }
 
-    /// What the step is known to touch.
-    pub(super) fn footprint(&self, step: StepId) -> Option<&Footprint> {
-        self.footprints.get(&step)
-    }
-
     /// The objects that steps of two owners touch in ways that do not commute.
     pub(super) fn contested(&self) -> &[Contested] {
         &self.contested
     }
 
-    /// The lessons are over.
-    pub(super) fn conclude(&mut self) {
-        let mut objects: BTreeMap<u64, (BTreeSet<StepId>, u8)> = BTreeMap::new();
-        for (&step, footprint) in &self.footprints {
-            for (object, ways) in footprint.objects() {
-                let (steps, all) = objects.entry(object).or_default();
-                steps.insert(step);
-                *all |= ways;
-            }
-        }
-        let contested = objects.into_values().filter(|&(_, ways)| is_contested(ways));
-        let contested = contested.map(|(steps, _)| self.contest(steps));
-        self.contested = contested.filter(|contested| contested.pairs > 0).collect();
+    /// What the step is expected to touch: what it did after the same past of its owner, or else
+    /// after that of anybody, or else where it had the same number.
+    pub(super) fn expected(&self, step: StepId, pasts: &Pasts) -> Option<&Footprint> {
+        let past = pasts.of(step.owner);
+        let of = |owner| self.expected.get(&(owner, past));
+        of(Some(step.owner)).or_else(|| of(None)).or_else(|| self.named.get(&step))
     }
 
-    fn contest(&self, steps: BTreeSet<StepId>) -> Contested {
-        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-        steps.iter().for_each(|step| *counts.entry(step.owner).or_default() += 1);
+    /// The lessons are over.
+    pub(super) fn conclude(&mut self) {
+        let lessons = std::mem::take(&mut self.lessons);
+        // By object, how it is touched, and how often each owner does in one run.
+        let mut objects: BTreeMap<u64, (u8, BTreeMap<u64, u64>)> = BTreeMap::new();
+        for lesson in &lessons {
+            let mut counts: BTreeMap<u64, BTreeMap<u64, u64>> = BTreeMap::new();
+            for (step, footprint) in &lesson.touched {
+                let state = footprint.objects().filter(|(_, ways)| ways & STATE != 0);
+                for (object, ways) in state {
+                    objects.entry(object).or_default().0 |= ways;
+                    *counts.entry(object).or_default().entry(step.owner).or_default() += 1;
+                }
+            }
+            for (object, counts) in counts {
+                keep_most(&mut objects.entry(object).or_default().1, counts);
+            }
+        }
+        let contested = objects.into_iter().filter(|(_, (ways, _))| is_contested(*ways));
+        let contested = contested.map(|(object, (_, counts))| self.contest(object, &counts));
+        self.contested = contested.filter(|contested| contested.pairs > 0).collect();
+        for lesson in lessons {
+            let mut pasts = Pasts::default();
+            for (step, footprint) in lesson.touched {
+                let past = pasts.of(step.owner);
+                for key in [(Some(step.owner), past), (None, past)] {
+                    self.expected.entry(key).or_default().add(&footprint);
+                }
+                self.named.entry(step).or_default().add(&footprint);
+                pasts.stepped(self, step.owner, &footprint);
+            }
+        }
+    }
+
+    fn contest(&self, object: u64, counts: &BTreeMap<u64, u64>) -> Contested {
         let square = |n: u64| n * n;
         let own: u64 = counts.values().copied().map(square).sum();
-        let pairs = square(steps.len() as u64) - own;
+        let pairs = square(counts.values().sum()) - own;
         let rivals = square(counts.len() as u64) - counts.len() as u64;
-        Contested { pairs, rivals, weights: self.with_ancestors(&counts), steps }
+        Contested { object, pairs, rivals, weights: self.with_ancestors(counts) }
+    }
+}
+
+/// Keeps the larger of two numbers of each owner.
+fn keep_most(most: &mut BTreeMap<u64, u64>, others: BTreeMap<u64, u64>) {
+    for (owner, count) in others {
+        let most = most.entry(owner).or_default();
+        *most = count.max(*most);
+    }
+}
+
+/// Stands for what an owner has done so far: how each of its steps touched the contested objects.
+type Past = u64;
+
+/// The pasts of the owners in a run.
+#[derive(Default)]
+pub(super) struct Pasts(BTreeMap<u64, Past>);
+
+impl Pasts {
+    fn of(&self, owner: u64) -> Past {
+        self.0.get(&owner).copied().unwrap_or(0)
+    }
+
+    /// A step of the owner has touched this.
+    pub(super) fn stepped(&mut self, learned: &Learned, owner: u64, footprint: &Footprint) {
+        let past = self.0.entry(owner).or_default();
+        *past = mix(*past, 1);
+        for (object, ways) in footprint.objects() {
+            let contested = &learned.contested;
+            if contested.binary_search_by_key(&object, |contested| contested.object).is_ok() {
+                *past = mix(*past, mix(object, ways.into()));
+            }
+        }
     }
 }
 
 /// Is this more than making handles ready and taking them, and do not all commute?
 fn is_contested(ways: u8) -> bool {
-    let state = Access::Read as u8 | Access::Write as u8 | Access::Add as u8;
     let commutes = Access::ALL.iter().any(|way| way.commutes(*way) && *way as u8 == ways);
-    ways & state != 0 && !commutes
+    ways & STATE != 0 && !commutes
 }
 
 /// An object that steps of several owners touch.
 pub(super) struct Contested {
+    object: u64,
     /// How many pairs of steps of two owners there are, and how many pairs of owners.
     pub(super) pairs: u64,
     pub(super) rivals: u64,
-    pub(super) steps: BTreeSet<StepId>,
-    /// How many of them owners and what they lead to make.
+    /// How often owners and what they lead to touch it.
     pub(super) weights: BTreeMap<u64, u64>,
+}
+
+impl Contested {
+    pub(super) fn is_in(&self, footprint: &Footprint) -> bool {
+        footprint.objects().any(|(object, ways)| object == self.object && ways & STATE != 0)
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) use races::Races;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
-    Watch,
+    Watch, random::FAULT_ONE_IN,
 };
 use crate::{
     TokenError,
@@ -258,7 +258,16 @@ impl Sampler {
         self.swarm = swarms.then(|| Swarm::new(seed, run));
         let learns = Sampler::learns(self.algorithm, LESSONS);
         self.lesson = (learns && run < LESSONS).then(Lesson::default);
-        let luck = Luck::new(seed, run);
+        let mut luck = Luck::new(seed, run);
+        if learns && run >= LESSONS {
+            let one_in = self.learned.faults.map(|faults| match luck.below(2) {
+                0 => FAULT_ONE_IN,
+                // The first of many would be taken, and none of those that come late.
+                _ => FAULT_ONE_IN.max(faults),
+            });
+            self.walk.faults_one_in(one_in);
+            self.swarm.iter_mut().for_each(|swarm| swarm.walk().faults_one_in(one_in));
+        }
         self.order = match algorithm {
             _ if run < LESSONS => None,
             Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck, depth, &self.learned))),
@@ -277,6 +286,13 @@ impl Sampler {
 
 impl Scheduler for Sampler {
     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
+        if let Some(lesson) = self.lesson.as_mut().filter(|_| menu.kind().is_fault()) {
+            lesson.offered(menu.kind());
+            if self.run == 0 {
+                // One run without faults shows how many there might be.
+                return 0;
+            }
+        }
         if menu.kind() != ChoiceKind::Order {
             return match &mut self.swarm {
                 Some(swarm) => swarm.choose(menu),

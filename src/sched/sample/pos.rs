@@ -3,17 +3,19 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Learned, Luck, Order, Step, StepId, Watch};
+use super::{Learned, Luck, Order, Step, StepId, Watch, learn::Pasts};
 
 pub(super) struct Pos {
     luck: Luck,
     learned: Rc<Learned>,
+    pasts: Pasts,
     priorities: BTreeMap<StepId, u64>,
 }
 
 impl Pos {
     pub(super) fn new(luck: Luck, learned: &Rc<Learned>) -> Pos {
-        Pos { luck, learned: learned.clone(), priorities: BTreeMap::new() }
+        let (learned, pasts) = (learned.clone(), Pasts::default());
+        Pos { luck, learned, pasts, priorities: BTreeMap::new() }
     }
 }
 
@@ -30,8 +32,12 @@ impl Order for Pos {
     fn stepped(&mut self, step: &Step) {
         let ran = step.footprint.known();
         self.priorities.remove(&step.id);
+        self.pasts.stepped(&self.learned, step.id.owner, &ran);
         // What is not known may race with all.
-        let races = |ready| self.learned.footprint(ready).is_none_or(|known| known.conflicts(&ran));
+        let races = |ready| {
+            let expected = self.learned.expected(ready, &self.pasts);
+            expected.is_none_or(|expected| expected.conflicts(&ran))
+        };
         self.priorities.retain(|&ready, _| !races(ready));
     }
 

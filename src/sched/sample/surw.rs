@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use super::{
-    Learned, Luck, Order, StepId,
-    learn::Contested,
+    Learned, Luck, Order, Step, StepId, Watch,
+    learn::{Contested, Pasts},
     urw::{Part, Remaining, Urw},
 };
 
@@ -21,13 +21,14 @@ pub(super) fn order(mut luck: Luck, learned: &Rc<Learned>) -> Box<dyn Order> {
     let by_steps = luck.below(2) == 0;
     let weight = |object: &Contested| if by_steps { object.pairs } else { object.rivals };
     let object = luck.weighted(&contested.iter().map(weight).collect::<Vec<_>>());
-    let (learned, remaining) = (learned.clone(), Remaining::default());
-    Box::new(Surw { luck, learned, object, remaining, next: None })
+    let (learned, pasts, remaining) = (learned.clone(), Pasts::default(), Remaining::default());
+    Box::new(Surw { luck, learned, pasts, object, remaining, next: None })
 }
 
 struct Surw {
     luck: Luck,
     learned: Rc<Learned>,
+    pasts: Pasts,
     /// Which of the contested objects.
     object: usize,
     remaining: Remaining,
@@ -45,8 +46,8 @@ impl Surw {
 impl Order for Surw {
     fn pick(&mut self, steps: &[StepId]) -> usize {
         let learned = self.learned.clone();
-        let Contested { steps: touching, weights, .. } = &learned.contested()[self.object];
-        let weight = |owner: u64| weights.get(&owner).copied().unwrap_or(0);
+        let contested = &learned.contested()[self.object];
+        let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
         for Part { from, to, all, taken } in self.remaining.meet(steps, weight) {
             // What was to come next was one of those, which one was not drawn yet.
             if self.next == Some(from) && self.luck.below(all.max(1)) < taken {
@@ -56,22 +57,36 @@ impl Order for Surw {
         if self.next.is_none_or(|next| self.remaining.of(next) == 0) {
             self.draw(self.remaining.owners().collect());
         }
-        let may =
-            |surw: &Surw, step: &StepId| surw.next == Some(step.owner) || !touching.contains(step);
-        if !steps.iter().any(|step| may(self, step)) {
+        let is_free = |step: &StepId| {
+            let expected = learned.expected(*step, &self.pasts);
+            !expected.is_some_and(|expected| contested.is_in(expected))
+        };
+        let free: Vec<bool> = steps.iter().map(is_free).collect();
+        let may = |next: Option<u64>, at: usize| free[at] || next == Some(steps[at].owner);
+        if !(0..steps.len()).any(|at| may(self.next, at)) {
             // Whoever is to be next is not ready: one of those that are.
             let left = |step: &StepId| (step.owner, self.remaining.of(step.owner).max(1));
             self.draw(steps.iter().map(left).collect());
         }
-        let allowed = steps.iter().enumerate().filter(|(_, step)| may(self, step));
-        let best = allowed.max_by_key(|(_, step)| self.luck.of(step.owner));
-        let (at, step) = best.expect("whoever is next is ready, or another may run");
-        if touching.contains(step) {
-            self.remaining.ran(step.owner);
-            self.next = None;
-        } else {
-            self.remaining.ran_beside(step.owner);
+        let allowed = (0..steps.len()).filter(|&at| may(self.next, at));
+        let best = allowed.max_by_key(|&at| self.luck.of(steps[at].owner));
+        best.expect("whoever is next is ready, or another may run")
+    }
+
+    fn stepped(&mut self, step: &Step) {
+        let Step { id, footprint, .. } = step;
+        self.pasts.stepped(&self.learned, id.owner, footprint);
+        match self.learned.contested()[self.object].is_in(footprint) {
+            true => {
+                self.remaining.ran(id.owner);
+                self.next = None;
+            }
+            // It was free, or was not what it was taken for: then it is still its turn.
+            false => self.remaining.ran_beside(id.owner),
         }
-        at
+    }
+
+    fn watches(&self) -> Watch {
+        Watch::Footprints
     }
 }

@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use seedloop::{
-    Check, Error, FailureKind, Level, Lock, Tracked, gather,
+    Check, Error, FailureKind, Level, Lock, Task, Tracked, gather,
     sched::{Evidence, Step},
     sleep, spawn, yield_now,
 };
@@ -77,6 +77,43 @@ fn state_that_is_not_tracked_is_found_by_the_audit() {
     let text = failure.to_string();
     assert!(text.starts_with("steps of a and b") || text.starts_with("steps of b and a"), "{text}");
     assert!(text.contains("what happened:") && failure.token.is_none(), "{text}");
+}
+
+/// A task that calls itself tracked, and is not, is found by the audit, too; what the others share
+/// need not be.
+#[test]
+fn tasks_are_tracked_one_by_one() {
+    let check = || Check::new().exhaustive().tracked_tasks();
+    let program = |lies: bool| {
+        move || async move {
+            let (seen, turns) = (Tracked::new(0), Rc::new(Cell::new(0)));
+            let count = |turns: Rc<Cell<u32>>, own: u32| async move {
+                yield_now().await?;
+                if turns.replace(own) == 0 {
+                    yield_now().await?;
+                }
+                Ok::<(), Error>(())
+            };
+            let look = |seen: Tracked<i32>| async move {
+                yield_now().await?;
+                seen.set(seen.get() + 1);
+                Ok::<(), Error>(())
+            };
+            let lookers = [0; 2].map(|_| spawn(look(seen.clone())).tracked());
+            let task = spawn(count(turns.clone(), 1));
+            match lies {
+                true => gather([task, spawn(count(turns, 2))].map(Task::tracked)).await?,
+                false => vec![task.await?],
+            };
+            gather(lookers).await.map(drop)
+        }
+    };
+    let report = check().run(program(false));
+    assert!(matches!(report.level, Level::Behaviours { .. }), "{report}");
+    let all = Check::new().exhaustive().run(program(false));
+    assert!(report.schedules < all.schedules, "{report}\n{all}");
+    let failure = check().try_run(program(true)).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Dependence, "{failure}");
 }
 
 #[test]

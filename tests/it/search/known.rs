@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use seedloop::{
     Config, Runner,
-    sched::{Deviations, Reduction},
+    sched::{Deviations, Reduction, Search},
 };
 
 use super::{Program, explore, programs::*, run};
@@ -29,20 +29,21 @@ fn known(
 }
 
 fn check(all: Vec<Known>) {
-    check_with(&Config::default(), all);
+    check_with(&Config::default().tracked(true), all);
 }
 
 fn check_with(config: &Config, all: Vec<Known>) {
     for Known { name, program, interleavings, classes } in all {
         let mut outcomes = None;
         if let Some(interleavings) = interleavings {
-            let brute = explore(&program, Reduction::None, config, u64::MAX).expect("no limit");
+            let brute = explore(Search::new(Reduction::None), &program, config, u64::MAX)
+                .expect("no limit");
             assert_eq!(brute.complete, interleavings, "{name}: interleavings");
             assert_eq!(brute.classes.len() as u64, classes, "{name}: classes by brute force");
             outcomes = Some((brute.classes, brute.outcomes));
         }
         for reduction in [Reduction::Full, Reduction::Both, Reduction::Sleep] {
-            let Some(found) = explore(&program, reduction, config, 20_000) else {
+            let Some(found) = explore(Search::new(reduction), &program, config, 20_000) else {
                 assert_eq!(reduction, Reduction::Sleep, "{name}");
                 continue;
             };
@@ -181,7 +182,7 @@ fn programs_over_the_crates_primitives() {
 #[test]
 fn programs_with_a_cancellation() {
     check_with(
-        &Config::default().cancellations(1),
+        &Config::default().tracked(true).cancellations(1),
         vec![
             known("cancellable(1,1)", cancellable(1, 1), 5, 5),
             known("cancellable(1,2)", cancellable(1, 2), 11, 11),
@@ -222,7 +223,8 @@ fn deviations_from_asyncios_order() {
 /// As published, reduction by races loses what a step would have touched, had it read otherwise.
 #[test]
 fn the_textbook_loses_classes_and_its_evidence_is_refused() {
-    let config = Config::default();
-    let found = explore(&depends_on_reads(), Reduction::Textbook, &config, 1_000).expect("few");
+    let config = Config::default().tracked(true);
+    let found = explore(Search::new(Reduction::Textbook), &depends_on_reads(), &config, 1_000)
+        .expect("few");
     assert!(found.classes.len() < 6 && found.check().is_err());
 }

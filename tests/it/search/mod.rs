@@ -16,7 +16,7 @@ use std::{
 
 use seedloop::{
     Config, Error, RunReport, Runner,
-    sched::{Certificate, ClassId, Evidence, Reduction, Refusal, Search, Step, StepId},
+    sched::{Certificate, ClassId, Evidence, Refusal, Search, Step, StepId},
 };
 
 /// Sets a program up, in its main task: spawns its tasks. Gives what reads its outcome at rest.
@@ -68,19 +68,10 @@ fn run(program: &Program, runner: &mut Runner) -> (RunReport, Option<String>) {
 }
 
 /// Searches a program. `None` if that takes more than `most` runs.
-fn explore(
-    program: &Program,
-    reduction: Reduction,
-    config: &Config,
-    most: u64,
-) -> Option<Explored> {
-    explore_by(Search::new(reduction), program, config, most)
-}
-
-fn explore_by(search: Search, program: &Program, config: &Config, most: u64) -> Option<Explored> {
+fn explore(search: Search, program: &Program, config: &Config, most: u64) -> Option<Explored> {
     let start = Instant::now();
     let search = search.counting_classes();
-    let config = config.clone().one_by_one(true).tracked(true).probe(false);
+    let config = config.clone().one_by_one(true).probe(false);
     let mut outcomes = BTreeSet::new();
     let mut runner = Runner::with_scheduler(config, Box::new(search.clone()));
     let mut last = None;
