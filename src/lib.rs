@@ -109,7 +109,7 @@ pub use compose::{
 #[cfg(feature = "lockstep")]
 pub use exec::lockstep;
 pub use exec::{
-    Cancelled, Config, ContextVar, Deadlock, Divergence, Error, ExceptionContext, Handle,
+    Cancelled, Config, ContextVar, Deadlock, Divergence, Endless, Error, ExceptionContext, Handle,
     LoopHandle, RunReport, StuckTask, TaskPanic, TaskRef, all_tasks, at_end, busy,
     call_exception_handler, call_soon, choose, current_task, interrupt, is_running, iteration, log,
     loop_handle, raw, stop,

@@ -29,9 +29,10 @@ pub struct Jobs {
 
 impl Check {
     /// Runs schedules on so many threads, also those of a search; 0 for as many as the machine has.
-    /// What comes out does not depend on the number. It is the last word before `run`. The program must be one
-    /// that threads can share (`Sync`): make an `Rc` inside of it. A panic is printed by the thread
-    /// on which it happens, also that of a schedule which is not the first that fails.
+    /// What comes out does not depend on the number. It is the last word before `run`. The program
+    /// must be one that threads can share (`Sync`): make an `Rc` inside of it. A panic is printed
+    /// by the thread on which it happens, also that of a schedule which is not the first that
+    /// fails.
     ///
     /// # Examples
     /// ```

@@ -68,6 +68,7 @@ impl Identity {
 /// A line without its numbers and paths, up to who holds something up.
 fn words_of(line: &str) -> String {
     let line = line.split(", held up by").next().unwrap_or_default();
+    let line = line.split("; ready:").next().unwrap_or_default();
     let is_number = |c: char| c.is_ascii_digit() || c == '/';
     line.split(is_number).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("#")
 }

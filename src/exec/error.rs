@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use super::{Deadlock, Divergence};
+use super::{Deadlock, Divergence, Endless};
 use crate::kernel::Message;
 
 /// A cancellation, delivered as a value at the await: asyncio's `CancelledError`.
@@ -153,10 +153,10 @@ pub enum Error {
     Group(Arc<[Error]>),
     /// Nothing is ready, and nothing ever will be.
     Deadlock(Arc<Deadlock>),
-    /// The run goes on without end: so many of these.
-    Livelock(u64, &'static str),
+    /// The run goes on without end.
+    Livelock(Arc<Endless>),
     /// The run took more steps than it may.
-    StepCap(u64),
+    StepCap(Arc<Endless>),
     /// [`interrupt`](crate::interrupt) left the loop.
     Interrupted,
     /// The replayed run is not the one that the token is of.
@@ -207,10 +207,8 @@ impl fmt::Display for Error {
                 errors.iter().try_for_each(|error| write!(f, "; {error}"))
             }
             Error::Deadlock(deadlock) => deadlock.fmt(f),
-            Error::Livelock(count, unit) => {
-                write!(f, "livelock: no end in sight after {count} {unit}")
-            }
-            Error::StepCap(steps) => write!(f, "step cap: the run took more than {steps} steps"),
+            Error::Livelock(endless) => write!(f, "livelock: no end in sight after {endless}"),
+            Error::StepCap(endless) => write!(f, "step cap: the run took more than {endless}"),
             Error::Interrupted => f.write_str("the loop was interrupted"),
             Error::Diverged(divergence) => divergence.fmt(f),
         }

@@ -54,6 +54,6 @@ pub(crate) use scopes::ScopeId;
 pub(crate) use shell::{Entered, Shell, try_with};
 pub(crate) use step_names::StepNames;
 pub(crate) use stuck::Stuck;
-pub use stuck::{Deadlock, StuckTask};
+pub use stuck::{Deadlock, Endless, StuckTask};
 pub use threadsafe::{LoopHandle, loop_handle};
 pub(crate) use wait::{NextTurn, Wait};

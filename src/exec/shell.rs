@@ -154,7 +154,7 @@ impl Shell {
             let most = core.settings.limits.iterations;
             if core.kernel.iteration() >= most {
                 core.kernel.give_up();
-                return Err(Stuck::Livelock(most, "iterations"));
+                return Err(Stuck::Livelock(core.endless(most, "iterations", "iterations_max")));
             }
             core.kernel.begin_iteration()
         };

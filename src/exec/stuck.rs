@@ -24,8 +24,8 @@ const TASKS_SHOWN: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) enum Stuck {
     Deadlock(Arc<Deadlock>),
-    Livelock(u64, &'static str),
-    StepCap(u64),
+    Livelock(Arc<Endless>),
+    StepCap(Arc<Endless>),
     Interrupted,
     /// Nothing new can come of it.
     Abandoned,
@@ -36,11 +36,44 @@ impl Stuck {
     pub(crate) fn into_error(self) -> Error {
         match self {
             Stuck::Deadlock(deadlock) => Error::Deadlock(deadlock),
-            Stuck::Livelock(count, unit) => Error::Livelock(count, unit),
-            Stuck::StepCap(steps) => Error::StepCap(steps),
+            Stuck::Livelock(endless) => Error::Livelock(endless),
+            Stuck::StepCap(endless) => Error::StepCap(endless),
             Stuck::Interrupted | Stuck::Abandoned => Error::Interrupted,
             Stuck::Diverged(divergence) => Error::Diverged(divergence),
         }
+    }
+}
+
+/// A run that has gone on for as long as it may.
+///
+/// # Examples
+/// ```
+/// use seedloop::{Config, Error, Runner, yield_now};
+/// let mut runner = Runner::new(Config::default().instant_steps_max(50));
+/// let ran = runner.run(async { while yield_now().await.is_ok() {} });
+/// let Err(Error::Livelock(endless)) = ran else { panic!("it has no end") };
+/// assert_eq!((endless.most, &*endless.ready[0]), (50, "main"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endless {
+    /// How much it was allowed,
+    pub most: u64,
+    /// and of what.
+    pub unit: &'static str,
+    /// Who is ready to go on, first to last.
+    pub ready: Vec<Arc<str>>,
+    /// What allows more.
+    pub raised_by: &'static str,
+}
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endless { most, unit, ready, raised_by } = self;
+        let shown = ready[..ready.len().min(TASKS_SHOWN)].join(", ");
+        let more = if ready.len() > TASKS_SHOWN { " ..." } else { "" };
+        let shown = if shown.is_empty() { "nobody" } else { &shown };
+        write!(f, "{most} {unit}; ready: {shown}{more} (a run that needs more: `{raised_by}`)")
     }
 }
 
@@ -92,7 +125,7 @@ impl fmt::Display for Deadlock {
         write!(f, "deadlock: nothing is ready, no timer is armed")?;
         for task in self.tasks.iter().take(TASKS_SHOWN) {
             let waits = task.waits_for.join(" and ");
-            write!(f, "\n  {} waits for {waits} (spawned at {})", task.name, task.spawned_at)?;
+            write!(f, "\n  {} (spawned at {}) waits for {waits}", task.name, task.spawned_at)?;
         }
         if let Some(more) = self.tasks.len().checked_sub(TASKS_SHOWN + 1) {
             write!(f, "\n  and {} more", more + 1)?;

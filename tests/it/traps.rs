@@ -254,6 +254,11 @@ fn wakes_in_one_instant_without_end_are_a_livelock() {
     assert_eq!(failure.kind, FailureKind::Livelock);
     let capped = Check::new().schedules(1).steps_max(100).try_run(ring).unwrap_err();
     assert_eq!(capped.kind, FailureKind::StepCap);
+    // Both say who goes on, and what allows more.
+    assert!(failure.text.contains("after 10000 steps of one instant; ready: "), "{failure}");
+    assert!(failure.text.contains("`instant_steps_max`"), "{failure}");
+    let text = "more than 100 steps; ready: ";
+    assert!(capped.text.contains(text) && capped.text.contains("`steps_max`"), "{capped}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
         record::Thing,
         shell::{Body, Closure},
         step::Start,
-        stuck::Stuck,
+        stuck::{Endless, Stuck},
         threadsafe::Mail,
         waker::{TaskWaker, Wake},
     },
@@ -211,11 +211,29 @@ impl Core {
         }
         let limits = self.settings.limits;
         if self.recorder.instant_steps > limits.instant_steps {
-            return Err(Stuck::Livelock(limits.instant_steps, "steps of one instant"));
+            let unit = "steps of one instant";
+            let endless = self.endless(limits.instant_steps, unit, "instant_steps_max");
+            return Err(Stuck::Livelock(endless));
         }
         if steps > limits.steps {
-            return Err(Stuck::StepCap(limits.steps));
+            return Err(Stuck::StepCap(self.endless(limits.steps, "steps", "steps_max")));
         }
         Ok(())
+    }
+
+    /// The run has gone on for as long as it may.
+    pub(in crate::exec) fn endless(
+        &self,
+        most: u64,
+        unit: &'static str,
+        raised_by: &'static str,
+    ) -> Arc<Endless> {
+        let handles = (0..self.kernel.ready_len()).filter_map(|at| self.kernel.ready(at));
+        let things = handles.map(|handle| match handle {
+            Handle::Step(task) => Thing::Task(task),
+            Handle::Call(call) => Thing::Call(call),
+        });
+        let ready = things.filter_map(|thing| self.label_of(thing)).collect();
+        Arc::new(Endless { most, unit, ready, raised_by })
     }
 }
