@@ -92,6 +92,7 @@ fn programs_over_cells() {
         known("select_random(3)", select_random(3), 8, 8),
         known("opaque(2,2)", opaque(2, 2), 6, 6),
         known("depends on reads", depends_on_reads(), 200, 6),
+        known("cancel_sender", cancel_sender(), 12, 3),
     ]);
 }
 

@@ -456,6 +456,22 @@ pub(super) fn depends_on_reads() -> Program {
     })
 }
 
+/// One sends, one has another send, and one cancels the first. As `depends_on_reads`: what the
+/// first touches depends on whether it is cancelled before it starts.
+pub(super) fn cancel_sender() -> Program {
+    program(|| {
+        let chan = Chan::new();
+        let (first, second) = (chan.clone(), chan);
+        let sender = seedloop::spawn(async move {
+            first.send(1);
+            Ok::<(), Error>(())
+        });
+        spawn(async move { spawn(async move { second.send(2) }) });
+        spawn(async move { drop(sender.cancel()) });
+        nothing()
+    })
+}
+
 /// As `spsc`, over the crate's own queue, which may have a bound.
 pub(super) fn queue(items: i64, maxsize: usize) -> Program {
     program(move || {
