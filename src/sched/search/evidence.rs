@@ -8,8 +8,11 @@
 //! it, `x`'s owner's step. Likewise for each choice inside a step: some run takes it otherwise. And
 //! these demands must not chase each other in a circle: each is answered by a run whose own demands
 //! for that step are answered before. Then every run of the program is contained in an explored
-//! one, provided that conflicts are seen (footprints are complete) and that no event disables
-//! another: a theorem about sets, which `proofs/` does not have yet.
+//! one, provided that conflicts are seen (footprints are complete, also of what a step does before
+//! a choice), that no event disables another, and that a step is determined by what it reads and
+//! by what is chosen in it. That is proved of sets of events (`accepted_is_everything` in
+//! `proofs/thm/Evidence.v`). That this code demands just that is not proved, but tested against
+//! brute force.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
