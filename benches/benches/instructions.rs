@@ -35,7 +35,7 @@ fn spawn_and_join() {
     ours::fifo(programs::joins::<Seedloop>());
 }
 
-#[library_benchmark(config = at_most(TIMERS.operations, 3_500))]
+#[library_benchmark(config = at_most(TIMERS.operations, 3_600))]
 fn timer() {
     ours::fifo(programs::timers::<Seedloop>());
 }

@@ -67,6 +67,18 @@ impl Interpreter {
             Awaitable::Get { o } => self.object(o)?.get()?,
             Awaitable::Put { o, v } => self.object(o)?.put(v.clone())?,
             Awaitable::Join { o } => self.object(o)?.join()?,
+            Awaitable::Executor(work) => {
+                // Its thread has a context of its own.
+                let read = work.ctx.as_deref().map(|name| self.default_of(name));
+                return self.submit(work, read).map(Shared::plain).map(Handle::Shared);
+            }
+            Awaitable::ToThread(work) => Box::pin(async move {
+                let read = match &work.ctx {
+                    Some(name) => Some(self.context_variable(name)?.get().unwrap_or_default()),
+                    None => None,
+                };
+                self.submit(work, read)?.await
+            }),
             _ => unreachable!("a checked program awaits what is simulated"),
         };
         Ok(Handle::coroutine(coroutine))

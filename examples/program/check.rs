@@ -24,10 +24,9 @@ pub(crate) fn check(program: &Program) -> Result<(), Refusal> {
     check.objects().and_then(|()| check.coros()).map_err(Refusal::Malformed)
 }
 
-/// `threads (to_thread` if the op needs threads, `streams (serve` if it needs streams.
+/// `streams (serve` if the op needs streams.
 fn not_simulated(op: &Op) -> Option<String> {
     let own = match op {
-        Op::External => Some("threads (external"),
         Op::Serve => Some("streams (serve"),
         Op::Write => Some("streams (write"),
         Op::WriteEof => Some("streams (write_eof"),
@@ -43,7 +42,6 @@ fn not_simulated(op: &Op) -> Option<String> {
 }
 
 fn not_simulated_awaitable(awaitable: &Awaitable) -> Option<String> {
-    let threads = matches!(awaitable, Awaitable::ToThread | Awaitable::Executor);
     let streams = matches!(
         awaitable,
         Awaitable::Open
@@ -55,9 +53,8 @@ fn not_simulated_awaitable(awaitable: &Awaitable) -> Option<String> {
             | Awaitable::WaitClosed
             | Awaitable::ServerWaitClosed
     );
-    if threads || streams {
-        let what = if threads { "threads" } else { "streams" };
-        return Some(format!("{what} ({}", awaitable.name()));
+    if streams {
+        return Some(format!("streams ({}", awaitable.name()));
     }
     awaitable.parts().into_iter().find_map(not_simulated_awaitable)
 }

@@ -21,8 +21,8 @@ pub(crate) struct Program {
     _seed: Option<i64>,
     #[serde(rename = "id")]
     _id: Option<String>,
-    #[serde(rename = "threads")]
-    _threads: Option<u64>,
+    /// How many workers the default executor has.
+    pub(crate) threads: Option<usize>,
     #[serde(rename = "net")]
     _net: Option<Net>,
     pub(crate) run: Option<RunWhat>,

@@ -10,14 +10,18 @@ use std::{
     time::Duration,
 };
 
-use seedloop::{CallbackId, Future, TaskRef, busy, current_task, iteration, now, spawn_named};
-use serde_json::{Map, Value as Json, json};
+use seedloop::{
+    CallbackId, Future, TaskRef, busy, current_task, iteration, now, set_default_executor,
+    spawn_named,
+};
+use serde_json::{Value as Json, json};
 
 use crate::{
     clock::Clock,
     exception::{Exception, Kind},
     grammar::{Object, Program},
     primitive::{Local, Primitive},
+    threads::Lines,
     value::{Literal, Shared, Value},
 };
 
@@ -81,7 +85,7 @@ pub(crate) struct Interpreter {
     pub(crate) reported: RefCell<Option<Exception>>,
     /// The SystemExit or KeyboardInterrupt that left the loop.
     pub(crate) fatal: RefCell<Option<Exception>>,
-    lines: RefCell<Vec<Json>>,
+    pub(crate) lines: Lines,
     /// How many coroutines are being polled, each by the one before.
     depth: Cell<u32>,
 }
@@ -102,7 +106,7 @@ impl Interpreter {
             implicit: Cell::new(0),
             reported: RefCell::default(),
             fatal: RefCell::default(),
-            lines: RefCell::default(),
+            lines: Lines::default(),
             depth: Cell::new(0),
         }
     }
@@ -133,9 +137,7 @@ impl Interpreter {
     }
 
     pub(crate) fn line(&self, fields: impl IntoIterator<Item = (&'static str, Json)>) {
-        let line: Map<String, Json> =
-            fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        self.lines.borrow_mut().push(Json::Object(line));
+        self.lines.push(fields);
     }
 
     pub(crate) fn lines(&self) -> Vec<Json> {
@@ -187,6 +189,7 @@ impl Interpreter {
     }
 
     async fn build_and_run_main(&'static self) -> Result<Value, Exception> {
+        set_default_executor(&self.default_executor())?;
         for (name, object) in &self.program.objects.0 {
             let lock = match object {
                 Object::Condition { lock: Some(lock) } => Some(self.object(lock)?),

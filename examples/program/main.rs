@@ -24,6 +24,7 @@ mod print;
 mod reports;
 mod run;
 mod statements;
+mod threads;
 mod value;
 mod walk;
 

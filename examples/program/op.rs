@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use crate::{
     exception::Kind,
     grammar::{Block, Millis},
+    threads::Work,
     value::Literal,
 };
 
@@ -105,7 +106,12 @@ pub(crate) enum Op {
         #[serde(rename = "as")]
         name: Option<String>,
     },
-    External,
+    External {
+        d: Millis,
+        cb: String,
+        #[serde(rename = "do", default)]
+        body: Block,
+    },
     Busy {
         d: Millis,
     },
@@ -294,8 +300,8 @@ pub(crate) enum Awaitable {
     Join {
         o: String,
     },
-    ToThread,
-    Executor,
+    ToThread(Work),
+    Executor(Work),
     Open,
     Read,
     Readline,

@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin};
 
 use seedloop::{
     Barrier, BoundedSemaphore, Condition, ContextVar, Error, Event, LifoQueue, Lock, PriorityQueue,
-    Queue, Semaphore, TaskGroup, Timeout,
+    Queue, Semaphore, TaskGroup, ThreadPool, Timeout,
 };
 
 use crate::{
@@ -33,7 +33,8 @@ pub(crate) enum Primitive {
     Variable(ContextVar<Literal>),
     Timeout(Timeout),
     Group(TaskGroup<Exception>),
-    /// A future (used by its handle) or an executor (not simulated yet).
+    Executor(ThreadPool),
+    /// A future, which is used by its handle.
     Other,
 }
 
@@ -94,7 +95,10 @@ impl Primitive {
             Object::Contextvar { default } => {
                 Primitive::Variable(ContextVar::new(name).with_default(default.clone()))
             }
-            Object::Future {} | Object::Executor { .. } => Primitive::Other,
+            Object::Executor { workers } => {
+                Primitive::Executor(ThreadPool::named(name, *workers as usize))
+            }
+            Object::Future {} => Primitive::Other,
         })
     }
 

@@ -1,6 +1,8 @@
 //! The statements that never wait: tasks, futures, callbacks, time, objects, variables.
 
-use seedloop::{ContextVar, TaskRef, busy, call_at, call_soon, current_task, now};
+use seedloop::{
+    ContextVar, TaskRef, busy, call_at, call_soon, current_task, now, raw::call_from_outside,
+};
 use serde_json::json;
 
 use crate::{
@@ -34,6 +36,9 @@ impl Interpreter {
                 let when = self.clock.at(self.clock.read(now()) + millis);
                 let timer = call_at(when, move || self.callback(cb, body));
                 self.arm(name.as_ref().unwrap_or(cb), timer);
+            }
+            Op::External { d: Millis(millis), cb, body } => {
+                call_from_outside(duration(*millis), move || self.callback(cb, body));
             }
             Op::CallAt { at: Millis(millis), cb, body, name } => {
                 let timer = call_at(self.clock.at(*millis), move || self.callback(cb, body));
@@ -240,7 +245,7 @@ impl Interpreter {
         Ok(())
     }
 
-    fn context_variable(&self, name: &str) -> Result<ContextVar<Literal>, Exception> {
+    pub(crate) fn context_variable(&self, name: &str) -> Result<ContextVar<Literal>, Exception> {
         match self.object(name)? {
             Primitive::Variable(variable) => Ok(variable),
             _ => Err(Exception::new(Kind::AttributeError)),

@@ -29,6 +29,7 @@ impl Op {
             Op::OnDone { body, .. }
             | Op::CallSoon { body, .. }
             | Op::CallLater { body, .. }
+            | Op::External { body, .. }
             | Op::CallAt { body, .. }
             | Op::Repeat { body, .. } => vec![body],
             Op::With(op) => vec![&op.body],
@@ -56,7 +57,11 @@ impl Op {
     pub(crate) fn is_callback(&self) -> bool {
         matches!(
             self,
-            Op::OnDone { .. } | Op::CallSoon { .. } | Op::CallLater { .. } | Op::CallAt { .. }
+            Op::OnDone { .. }
+                | Op::CallSoon { .. }
+                | Op::CallLater { .. }
+                | Op::CallAt { .. }
+                | Op::External { .. }
         )
     }
 
@@ -90,8 +95,8 @@ impl Awaitable {
             Awaitable::Get { .. } => "get",
             Awaitable::Put { .. } => "put",
             Awaitable::Join { .. } => "join",
-            Awaitable::ToThread => "to_thread",
-            Awaitable::Executor => "executor",
+            Awaitable::ToThread(_) => "to_thread",
+            Awaitable::Executor(_) => "executor",
             Awaitable::Open => "open",
             Awaitable::Read => "read",
             Awaitable::Readline => "readline",
@@ -125,6 +130,7 @@ impl Awaitable {
             | Awaitable::Get { o }
             | Awaitable::Put { o, .. }
             | Awaitable::Join { o } => Some(o),
+            Awaitable::Executor(work) | Awaitable::ToThread(work) => work.o.as_deref(),
             _ => None,
         }
     }

@@ -1,8 +1,9 @@
 //! Models of seedloop's machines, over the crate's real source: its files are compiled here a
 //! second time. Plain `cargo test` runs them, and each test prints its bounds and counts.
 //!
-//! - `tests`: the hand-off between threads, under every interleaving (loom, whose primitives stand
-//!   in for the standard library's).
+//! - `tests`: the inbox between threads, under every interleaving (loom, whose primitives stand in
+//!   for the standard library's).
+//! - `baton_model`: the baton between the loop and its workers, as above.
 //! - `kernel_model`: the kernel as a value, in every state that small programs can reach, beside a
 //!   plain second writing of asyncio's loop.
 //! - `sync`: the machines of locks, events, semaphores, conditions, barriers and queues, in every
@@ -20,6 +21,9 @@ mod primitives {
 }
 
 // The models use a part of each: what is not used here is used by the crate.
+#[path = "../../src/pool/baton.rs"]
+#[allow(dead_code)]
+mod baton;
 #[path = "../../src/exec/inbox.rs"]
 #[allow(dead_code)]
 mod inbox;
@@ -32,6 +36,8 @@ mod kernel;
 #[allow(dead_code)]
 mod machine;
 
+#[cfg(test)]
+mod baton_model;
 #[cfg(test)]
 mod explore;
 #[cfg(test)]

@@ -11,7 +11,11 @@ use loom::{sync::Arc, thread};
 use crate::{inbox::Inbox, wrong::WrongInbox};
 
 /// Runs a model and prints how many interleavings it had.
-fn explore(what: &str, preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(
+    what: &str,
+    preemptions: Option<usize>,
+    model: impl Fn() + Send + Sync + 'static,
+) {
     let runs = StdArc::new(AtomicUsize::new(0));
     let count = runs.clone();
     let mut builder = loom::model::Builder::new();
@@ -85,20 +89,25 @@ fn a_message_is_taken_or_given_back_when_the_inbox_closes() {
     });
 }
 
-/// loom aborts the process on a deadlock, so the wrong variant runs in one of its own.
-#[test]
-fn an_inbox_that_looks_before_it_locks_is_caught() {
+/// loom aborts the process on a deadlock, so a wrong variant runs in one of its own: in the test of
+/// this name. It must fail, and say why.
+pub(crate) fn is_caught(test: &str, why: &str, wrong: impl FnOnce()) {
     const ALONE: &str = "SEEDLOOP_MODEL_ALONE";
     if std::env::var_os(ALONE).is_some() {
-        return wrong_inbox();
+        return wrong();
     }
     let this = std::env::current_exe().unwrap();
-    let name = "tests::an_inbox_that_looks_before_it_locks_is_caught";
-    let ran = Command::new(this).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output();
+    let ran = Command::new(this).args([test, "--exact", "--nocapture"]).env(ALONE, "1").output();
     let ran = ran.unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
-    assert!(!ran.status.success(), "the wrong inbox was not caught");
-    assert!(said.contains("deadlock; threads"), "caught for another reason: {said}");
+    assert!(!ran.status.success(), "{test}: the wrong one was not caught");
+    assert!(said.contains(why), "{test}: caught for another reason: {said}");
+}
+
+#[test]
+fn an_inbox_that_looks_before_it_locks_is_caught() {
+    let test = "tests::an_inbox_that_looks_before_it_locks_is_caught";
+    is_caught(test, "deadlock; threads", wrong_inbox);
 }
 
 fn wrong_inbox() {

@@ -33,11 +33,25 @@ impl<F: Future + Unpin> Future for Caught<F> {
 }
 
 /// The file and line of the first panic.
-type Place = Option<String>;
+pub(crate) type Place = Option<String>;
 
 thread_local! {
     /// Panics of this thread are not printed while there is something here.
     static QUIET: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// Are panics of this thread not printed now?
+pub(crate) fn is_quiet() -> bool {
+    QUIET.with_borrow(Option::is_some)
+}
+
+/// A job has panicked there, on a thread of its own, on behalf of this one.
+pub(crate) fn panicked_at(there: Place) {
+    QUIET.with_borrow_mut(|quiet| {
+        if let Some(place @ None) = quiet {
+            *place = there;
+        }
+    });
 }
 
 /// Runs `f`. What panics meanwhile on this thread is not printed: gives where the first one was.

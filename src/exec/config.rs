@@ -12,7 +12,7 @@ use crate::trace::{Limits, Settings};
 /// use seedloop::{Config, Error, Runner, yield_now};
 /// let mut runner = Runner::new(Config::default().steps_max(100));
 /// let result = runner.run(async { while yield_now().await.is_ok() {} });
-/// assert!(matches!(result, Err(Error::StepCap(100))));
+/// assert!(matches!(result, Err(Error::StepCap(_))));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
@@ -36,7 +36,7 @@ impl Config {
     /// use seedloop::{Config, Error, Runner, yield_now};
     /// let mut runner = Runner::new(Config::default().iterations_max(5));
     /// let ran = runner.run(async { while yield_now().await.is_ok() {} });
-    /// assert!(matches!(ran, Err(Error::Livelock(5, _))));
+    /// assert!(matches!(ran, Err(Error::Livelock(endless)) if endless.most == 5));
     /// ```
     pub fn iterations_max(mut self, iterations: u64) -> Config {
         self.limits().iterations = iterations;

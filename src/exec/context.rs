@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     handle::Handle,
+    job::{Said, job},
     raw::TaskRef,
     record::Thing,
     report::ExceptionContext,
@@ -46,9 +47,9 @@ pub fn iteration() -> u64 {
     let iteration = try_with(|shell| {
         let mut core = shell.core.borrow_mut();
         core.touch_all();
-        core.kernel.iteration()
+        core.iteration()
     });
-    iteration.unwrap_or(0)
+    iteration.or_else(|| Some(job()?.iteration())).unwrap_or(0)
 }
 
 /// As `asyncio.current_task()`: the task that runs; none in callbacks and outside a run.
@@ -243,6 +244,9 @@ pub fn at_end(invariant: impl FnOnce() + 'static) {
 /// ```
 pub fn log(text: impl Display) {
     let text = text.to_string();
+    if let Some(job) = job() {
+        return job.say(Said::Log(text));
+    }
     try_with(|shell| shell.core.borrow_mut().note(Kind::Log, Thing::Text(&text), 0));
 }
 

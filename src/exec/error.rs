@@ -147,6 +147,8 @@ pub enum Error {
     QueueFull,
     /// The queue is shut down. `asyncio.QueueShutDown`.
     QueueShutDown,
+    /// The executor takes no more jobs. `RuntimeError: cannot schedule new futures after shutdown`.
+    ExecutorShutdown,
     /// The barrier was aborted or reset. `asyncio.BrokenBarrierError`.
     BrokenBarrier,
     /// Tasks of a group failed: what `?` makes of a [`GroupError`](crate::GroupError).
@@ -201,6 +203,9 @@ impl fmt::Display for Error {
             Error::QueueEmpty => f.write_str("the queue is empty"),
             Error::QueueFull => f.write_str("the queue is full"),
             Error::QueueShutDown => f.write_str("the queue is shut down"),
+            Error::ExecutorShutdown => {
+                f.write_str("the executor is shut down: give it its jobs before, or make a new one")
+            }
             Error::BrokenBarrier => f.write_str("the barrier is broken"),
             Error::Group(errors) => {
                 write!(f, "{} errors in a task group", errors.len())?;

@@ -1,6 +1,7 @@
 //! The shell around the kernel: the only place with thread-locals, cells, wakers and unwinding.
 //! It owns the futures, polls what the scheduler picks, and keeps the record.
 
+mod beside;
 mod caught;
 mod config;
 mod context;
@@ -9,6 +10,7 @@ mod error;
 mod expiry;
 mod handle;
 mod inbox;
+mod job;
 #[cfg(feature = "lockstep")]
 pub mod lockstep;
 mod names;
@@ -33,7 +35,8 @@ mod watchdog;
 /// The kernel of a run. With the feature `lockstep` it keeps a log.
 #[cfg(not(feature = "lockstep"))]
 use crate::kernel::Kernel as Machine;
-pub(crate) use caught::{Caught, caught, quietly};
+pub(crate) use beside::{After, BesideId};
+pub(crate) use caught::{Caught, Place, caught, is_quiet, panicked_at, quietly};
 pub use config::Config;
 pub(crate) use context::running;
 pub use context::{
@@ -42,6 +45,7 @@ pub use context::{
 };
 pub use error::{Cancelled, Error};
 pub use handle::Handle;
+pub(crate) use job::{Executors, JobSide, Said, job, set_job};
 #[cfg(feature = "lockstep")]
 use lockstep::Machine;
 pub(crate) use names::{Holder, Outlet};

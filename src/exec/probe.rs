@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{record::Thing, shell::Shell};
+use super::{beside::Next, record::Thing, shell::Shell};
 use crate::{
     kernel::{Handle, TaskId},
     trace::Kind,
@@ -33,7 +33,7 @@ impl Shell {
             core.kernel.begin_iteration();
             // The only one that is ready: nothing is asked.
             let next = core.take_next();
-            debug_assert_eq!(next, Some(Handle::Step(task)));
+            debug_assert_eq!(next, Some(Next::Handle(Handle::Step(task))));
         }
         let core = self.step(task, self.core.borrow_mut());
         // Where a replay has diverged is kept for its report.

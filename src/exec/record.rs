@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    kernel::{CallId, FutureId, Kernel, TaskId},
+    kernel::{CallId, FutureId, TaskId},
     trace::{Checks, Digest, Event, Kind, Pick, Plan, Token, Trace},
 };
 
@@ -70,13 +70,12 @@ impl Recorder {
 
     pub(crate) fn event(
         &self,
-        kernel: &Kernel,
+        (iteration, time_ns): (u64, u64),
         actor: Arc<str>,
         kind: Kind,
         object: Option<Arc<str>>,
         value: u64,
     ) -> Event {
-        let (iteration, time_ns) = (kernel.iteration(), kernel.now());
         Event { step: self.step, iteration, time_ns, actor, kind, object, value }
     }
 

@@ -14,9 +14,11 @@ use std::{
 };
 
 use super::{
+    beside::Next,
     config::Config,
     core::Core,
     inbox::Inbox,
+    job::Executors,
     record::Thing,
     report::{ExceptionContext, Panic, RunReport, TaskPanic},
     slow::SlowWatch,
@@ -54,6 +56,7 @@ pub(crate) struct Shell {
     at_end: RefCell<Vec<Closure>>,
     /// The panics of tasks so far.
     pub(super) panics: RefCell<Vec<Panic>>,
+    pub(crate) executors: RefCell<Option<Rc<dyn Executors>>>,
     interrupted: Cell<bool>,
     /// The task that did, if it was one.
     pub(crate) interrupter: Cell<Option<TaskId>>,
@@ -94,6 +97,7 @@ impl Shell {
             handler: RefCell::new(None),
             at_end: RefCell::default(),
             panics: RefCell::default(),
+            executors: RefCell::default(),
             interrupted: Cell::new(false),
             interrupter: Cell::new(None),
             other_threads: config.other_threads,
@@ -150,6 +154,13 @@ impl Shell {
         self.deliver(mail);
         let turn = {
             let mut core = self.core.borrow_mut();
+            if core.beside.is_anybody() {
+                drop(core);
+                if self.turns_beside()? {
+                    return Ok(());
+                }
+                core = self.core.borrow_mut();
+            }
             core.before_iteration();
             let most = core.settings.limits.iterations;
             if core.kernel.iteration() >= most {
@@ -184,18 +195,13 @@ impl Shell {
     }
 
     /// What other threads have sent, in order of arrival.
-    fn deliver(&self, mail: Vec<Mail>) {
+    pub(super) fn deliver(&self, mail: Vec<Mail>) {
         for mail in mail {
             match mail {
                 Mail::Wake(wake) => {
                     self.core.borrow_mut().wake(wake.task, wake.generation);
                 }
-                Mail::Call(callback) => {
-                    let mut core = self.core.borrow_mut();
-                    let call = core.kernel.call_soon(Action::Closure);
-                    core.name_call(call, "threadsafe call", Some(callback));
-                    core.note(Kind::Schedule, Thing::Call(call), 0);
-                }
+                Mail::Call(callback) => self.call_from_beside("threadsafe call", callback),
             }
         }
     }
@@ -204,7 +210,14 @@ impl Shell {
     #[inline(always)]
     fn turn(&self) -> Result<bool, Stuck> {
         let mut core = self.core.borrow_mut();
-        let Some(next) = core.take_next() else { return Ok(false) };
+        let next = match core.take_next() {
+            None => return Ok(false),
+            Some(Next::Handle(handle)) => handle,
+            Some(Next::Beside(id)) => {
+                drop(core);
+                return self.turn_beside(id).map(|()| true);
+            }
+        };
         let watch = core.settings.debug.then(|| SlowWatch::new(&core, next));
         if let Some(watchdog) = &self.watchdog {
             watchdog.begin(next);
@@ -340,6 +353,10 @@ impl Shell {
             if self.core.borrow().is_dropped() {
                 break;
             }
+        }
+        let executors = self.executors.borrow().clone();
+        if let Some(executors) = executors {
+            executors.end_run(self);
         }
         let idle_wakers = self.core.borrow().free_wakers.len();
         if Arc::strong_count(&self.inbox.borrow()) > 1 + idle_wakers {

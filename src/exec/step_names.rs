@@ -11,9 +11,15 @@ use crate::{
 
 /// How the owner of steps is called.
 #[derive(Clone, Debug)]
-struct Owner {
+pub(super) struct Owner {
     path: Arc<str>,
     label: Arc<str>,
+}
+
+impl Owner {
+    pub(super) fn new(path: String, label: Arc<str>) -> Owner {
+        Owner { path: path.into(), label }
+    }
 }
 
 /// What the steps of a run are called, and in which order they ran.
@@ -72,7 +78,7 @@ impl StepNames {
 }
 
 impl Core {
-    /// These handles are ready, and steps by these names.
+    /// These handles are ready, and those beside the loop: steps by these names.
     pub(super) fn know_owners(&mut self, steps: &[StepId]) {
         if self.step_names.is_none() {
             return;
@@ -89,7 +95,10 @@ impl Core {
     }
 
     fn owner(&self, ready: usize) -> Option<Owner> {
-        let (path, label) = match self.kernel.ready(ready)? {
+        let Some(handle) = self.kernel.ready(ready) else {
+            return self.beside.owner(ready - self.kernel.ready_len());
+        };
+        let (path, label) = match handle {
             Handle::Step(task) => {
                 let info = self.known(task)?;
                 let path = if info.path.is_root() { "main".into() } else { info.path.to_string() };

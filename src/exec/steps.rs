@@ -128,6 +128,7 @@ impl Core {
     }
 
     /// What the running step makes can share what it can: tracked state alone, if it is tracked.
+    #[inline]
     pub(super) fn inherit_tracked(&mut self, owner: u64) {
         if let Some(log) = &mut self.steps
             && log.running.is_some()
@@ -263,13 +264,20 @@ impl Core {
         }
     }
 
-    /// Which of the ready handles runs next. `None`: the run is given up.
-    pub(super) fn choose_step(&mut self) -> Option<usize> {
-        let len = self.kernel.ready_len();
-        let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
+    /// Who runs next of the ready handles and of who is ready beside them, or the other way round.
+    /// `None`: the run is given up.
+    pub(super) fn choose_step(&mut self, beside_first: bool) -> Option<usize> {
+        let handles = (0..self.kernel.ready_len()).map(|at| self.kernel.ready(at));
+        let handles = handles.map(|handle| handle.expect("as many are ready"));
         let named = handles.map(|handle| self.step_id(handle).expect("a ready handle has a name"));
-        let steps: Vec<StepId> = named.collect();
+        let mut steps: Vec<StepId> = named.collect();
+        let handles = steps.len();
+        steps.extend(self.beside.steps());
         self.know_owners(&steps);
+        if beside_first {
+            steps.rotate_left(handles);
+        }
+        let len = steps.len();
         let value = self.scheduler.choose(&Menu::of_steps(&steps, &self.kernel));
         if value == ABANDON {
             let log = self.steps.as_mut().expect("a scheduler watches");
@@ -337,6 +345,7 @@ impl Core {
         let len = self.kernel.ready_len();
         let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
         let mut left: Vec<StepId> = handles.filter_map(|handle| self.step_id(handle)).collect();
+        left.extend(self.beside.steps());
         left.sort_unstable();
         for id in left {
             let touched = [(id.owner, Access::Take), (Shared::End as u64, Access::Read)];

@@ -17,13 +17,18 @@ use crate::kernel::{Handle, TaskId};
 /// How often it looks within its limit.
 const LOOKS: u32 = 4;
 
+/// Somebody beside the loop runs.
+const BESIDE: u64 = u64::MAX;
+
 /// What the loop tells it.
 #[derive(Default)]
 struct Shared {
     /// Odd while a handle runs. Rises by one when a handle begins, and when it ends.
     beat: AtomicU64,
-    /// The task's place in `names`, from 1; 0 is a callback.
+    /// The task's place in `names`, from 1; 0 is a callback, and [`BESIDE`] no handle.
     runs: AtomicU64,
+    /// Who has a turn beside the loop, or had the last.
+    beside: Mutex<Option<Arc<str>>>,
     seed: AtomicU64,
     /// Which schedule of the seed it is, from 1; 0 is none.
     schedule: AtomicU64,
@@ -82,6 +87,15 @@ impl Watchdog {
         self.shared.beat.fetch_add(1, Ordering::Release);
     }
 
+    /// A worker beside the loop has a turn.
+    pub(crate) fn begin_turn(&self, label: &Arc<str>) {
+        let mut beside = self.shared.beside.lock().expect("nobody panics with it");
+        *beside = Some(label.clone());
+        drop(beside);
+        self.shared.runs.store(BESIDE, Ordering::Relaxed);
+        self.shared.beat.fetch_add(1, Ordering::Release);
+    }
+
     pub(crate) fn end(&self) {
         self.shared.beat.fetch_add(1, Ordering::Release);
     }
@@ -120,6 +134,17 @@ fn watch(shared: &Shared, limit: Duration) {
 
 impl Shared {
     fn describe(&self, since: Duration) -> String {
+        let again = self.again();
+        if self.runs.load(Ordering::Relaxed) == BESIDE {
+            let beside = self.beside.lock().expect("nobody panics with it");
+            let who = beside.as_deref().unwrap_or("somebody");
+            return format!(
+                "seedloop: hang inside one turn of a job: {who} has not come back for \
+                 {since:.1?} of real time{again}\n  usual suspects: a job that blocks by what is \
+                 not in `seedloop::thread` (a lock of std, a channel, `std::thread::sleep`), a \
+                 loop without end (`watchdog` sets the limit)"
+            );
+        }
         let names = self.names.lock().expect("nobody panics with it");
         let place = (self.runs.load(Ordering::Relaxed) as usize).checked_sub(1);
         let who = match place.map(|place| names.get(place).cloned().flatten()) {
@@ -132,19 +157,23 @@ impl Shared {
                 )
             }
         };
-        let (seed, schedule) =
-            (self.seed.load(Ordering::Relaxed), self.schedule.load(Ordering::Relaxed));
-        let again = match schedule {
-            0 => String::new(),
-            _ => format!(
-                "\n  in schedule {schedule} of seed {seed}: \
-                 SEEDLOOP_SEED={seed} SEEDLOOP_SCHEDULES={schedule} runs up to it"
-            ),
-        };
         format!(
             "seedloop: hang inside one poll: {who} has not come back for {since:.1?} of real time\
              {again}\n  usual suspects: a loop that never awaits, a blocking call, `block_on` of \
              another executor, a lock of std held across an await (`watchdog` sets the limit)"
         )
+    }
+
+    /// How to come there again.
+    fn again(&self) -> String {
+        let (seed, schedule) =
+            (self.seed.load(Ordering::Relaxed), self.schedule.load(Ordering::Relaxed));
+        match schedule {
+            0 => String::new(),
+            _ => format!(
+                "\n  in schedule {schedule} of seed {seed}: \
+                 SEEDLOOP_SEED={seed} SEEDLOOP_SCHEDULES={schedule} runs up to it"
+            ),
+        }
     }
 }

@@ -10,6 +10,7 @@ use event_loop::Stage;
 use crate::{
     compose::gather_tasks,
     exec::{Config, Error, ExceptionContext, RunReport, StepNames, TaskRef},
+    pool::{has_default_executor, shutdown_default_executor},
     sched::{self, RunPlan, Scheduler},
     task::{Outcome, spawn_named},
     time::Instant,
@@ -368,14 +369,14 @@ impl Runner {
         }
         // asyncio shuts down its async generators and its executor, each in a task. A search has no
         // use for steps that do nothing.
-        if shell.core.borrow().settings.one_by_one {
+        let one_by_one = shell.core.borrow().settings.one_by_one;
+        if one_by_one && !has_default_executor(&shell) {
             return Ok(());
         }
-        for what in ["shutdown_asyncgens", "shutdown_default_executor"] {
-            let task = spawn_named(what, async {});
-            self.event_loop.until_done(&task.slot.raw)?;
-        }
-        Ok(())
+        let task = spawn_named("shutdown_asyncgens", async {});
+        self.event_loop.until_done(&task.slot.raw)?;
+        let task = spawn_named("shutdown_default_executor", shutdown_default_executor());
+        self.event_loop.until_done(&task.slot.raw)
     }
 
     /// Ends the run: closes it, drops what is left in order of creation, and says what it came

@@ -124,6 +124,16 @@ impl<T, E> Slot<T, E> {
         })
     }
 
+    /// For what an operation with this output comes to.
+    pub(crate) fn of_outcome<O, M>(shell: &Rc<Shell>, what: &'static str) -> Rc<Slot<T, E>>
+    where
+        O: Outcome<M, Value = T, Error = E>,
+        E: 'static,
+    {
+        let raw = RawFuture::in_shell(shell, what, OnCancel::Itself);
+        Slot::new(raw, "Future", ErrorType::of::<O, M>())
+    }
+
     /// Keeps the value; the state is the kernel's.
     pub(crate) fn put(&self, value: Result<T, E>) {
         self.unseen.set(value.is_err());

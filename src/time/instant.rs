@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::exec::{Handle, try_with};
+use crate::exec::{Handle, job, try_with};
 
 /// A point in virtual time: nanoseconds since the loop's start.
 ///
@@ -40,7 +40,8 @@ pub struct Instant(u64);
 /// # Ok::<(), Error>(())
 /// ```
 pub fn now() -> Instant {
-    Instant(try_with(|shell| shell.core.borrow().kernel.now()).unwrap_or(0))
+    let in_run = try_with(|shell| shell.core.borrow().kernel.now());
+    Instant(in_run.or_else(|| Some(job()?.now())).unwrap_or(0))
 }
 
 impl Instant {

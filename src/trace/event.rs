@@ -84,6 +84,12 @@ pub enum Kind {
     Probe = 33,
     /// A waker wakes a task that is ready already. In traces, and in no digest: nothing happens.
     WakeAgain = 34,
+    /// A turn of somebody beside the loop begins: a thread of an executor.
+    Turn = 35,
+    /// It sleeps for the value, in ns.
+    Sleep = 36,
+    /// It waits for something to do.
+    Park = 37,
 }
 
 /// One event of a run.

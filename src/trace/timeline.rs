@@ -104,8 +104,13 @@ struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     fn of(events: &'a [Event], most: usize) -> Lanes<'a> {
         let mut names: Vec<&str> = Vec::new();
-        for event in events.iter().filter(|event| event.kind == Kind::Spawn) {
-            let name = event.object.as_deref().unwrap_or_default();
+        for event in events {
+            // Tasks, and workers beside the loop.
+            let name = match event.kind {
+                Kind::Spawn => event.object.as_deref().unwrap_or_default(),
+                Kind::Turn => &event.actor,
+                _ => continue,
+            };
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -234,7 +239,9 @@ fn settle(states: &mut [State], lanes: &Lanes<'_>, events: &[Event]) {
                 (lanes.lane(spawned).0, State::Ready)
             }
             Kind::Yield => (lanes.lane(&event.actor).0, State::Ready),
-            Kind::Await | Kind::Foreign => (lanes.lane(&event.actor).0, State::Waiting),
+            Kind::Await | Kind::Foreign | Kind::Sleep | Kind::Park => {
+                (lanes.lane(&event.actor).0, State::Waiting)
+            }
             Kind::Finished | Kind::Failed | Kind::Cancelled | Kind::Panicked => {
                 (lanes.lane(&event.actor).0, State::Absent)
             }

@@ -12,6 +12,7 @@ mod handler;
 mod misuse;
 mod notes;
 mod outcome;
+mod pool;
 mod primitives;
 mod replay;
 mod sample;

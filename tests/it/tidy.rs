@@ -7,8 +7,8 @@ use std::{
 };
 
 /// A module imports only from those before it.
-const LAYERS: [&str; 10] =
-    ["kernel", "trace", "sched", "exec", "task", "time", "sync", "compose", "run", "check"];
+const LAYERS: [&str; 11] =
+    ["kernel", "trace", "sched", "exec", "task", "time", "sync", "compose", "pool", "run", "check"];
 
 /// What would let a run depend on more than its program and its token, and what to use instead.
 const BANNED: [(&str, &str); 13] = [

@@ -65,8 +65,8 @@ fn malformed_input_is_refused_with_code_2() {
 
 #[test]
 fn what_is_not_simulated_says_so() {
-    let threads = r#"{"coros":{"main":[{"op":"await","aw":{"k":"to_thread","d":1}}]}}"#;
-    let output = program(&[], threads);
+    let streams = r#"{"coros":{"main":[{"op":"await","aw":{"k":"drain"}}]}}"#;
+    let output = program(&[], streams);
     let error = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(3));
     assert!(output.stdout.is_empty() && error.contains("not simulated yet"), "{error}");

@@ -29,6 +29,8 @@ mod reports;
 mod run;
 #[path = "../../examples/program/statements.rs"]
 mod statements;
+#[path = "../../examples/program/threads.rs"]
+mod threads;
 #[path = "../../examples/program/value.rs"]
 mod value;
 #[path = "../../examples/program/walk.rs"]
@@ -82,9 +84,8 @@ fn sorted() -> (Vec<Runnable>, Excused) {
     for program in programs() {
         match load(&program.text) {
             Ok(parsed) => runnable.push((program, parsed)),
-            Err(Refusal::NotSimulated(what)) => {
-                let what = if what.starts_with("threads") { "threads" } else { "streams" };
-                excused.entry(what).or_default().push(program.name);
+            Err(Refusal::NotSimulated(_)) => {
+                excused.entry("streams").or_default().push(program.name);
             }
             Err(Refusal::Malformed(problem)) => panic!("{}: {problem}", program.name),
         }
@@ -106,16 +107,16 @@ fn text(ended: &Ended) -> String {
 #[test]
 fn every_program_gives_cpythons_trace() {
     let (runnable, excused) = sorted();
-    assert_eq!(runnable.len(), 273);
+    assert_eq!(runnable.len(), 400);
     for (program, parsed) in &runnable {
         let ours = text(&once(parsed, Order::Asyncio));
         let first = ours.lines().zip(program.trace.lines()).find(|(ours, theirs)| ours != theirs);
         assert_eq!(first, None, "{}: ours and CPython's", program.name);
         assert_eq!(ours.lines().count(), program.trace.lines().count(), "{}", program.name);
     }
-    // A program is excused only for what it uses; one that only declares an executor runs.
+    // A program is excused only for what it uses.
     let count = |what: &str| excused.get(what).map_or(0, Vec::len);
-    assert_eq!((count("threads"), count("streams"), excused.len()), (127, 14, 2));
+    assert_eq!((count("streams"), excused.len()), (14, 1));
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Core {
     }
 
     /// Between two steps of a search: the first ends, with the clock's slip if there is one.
-    pub(super) fn between_steps(&mut self) {
+    pub(in crate::exec) fn between_steps(&mut self) {
         if self.slips_left > 0 {
             // Whether there is one to ask for depends on every timer.
             self.touch_all();

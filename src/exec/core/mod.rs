@@ -8,6 +8,7 @@ use std::{panic::Location, ptr, sync::Arc};
 
 use super::{
     Machine,
+    beside::Beside,
     config::Config,
     names::{CallInfo, Context, FutureInfo, Kept, Made, ObjectInfo, Table, TaskInfo},
     record::{Expect, Recorder, Thing},
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) tasks: Table<TaskInfo>,
     pub(crate) futures: Table<FutureInfo>,
     pub(crate) calls: Table<CallInfo>,
+    pub(crate) beside: Beside,
     pub(crate) actor: Actor,
     /// The path of the actor outside all handles, and what it has made.
     outside_path: Path,
@@ -100,6 +102,7 @@ impl Core {
             tasks: Table::default(),
             futures: Table::default(),
             calls: Table::default(),
+            beside: Beside::default(),
             actor: Actor { key: outside_path().key(), path: outside_path(), ..Actor::default() },
             outside_path: outside_path(),
             outside: Made::default(),
@@ -139,6 +142,7 @@ impl Core {
         self.kernel.reset();
         let context = std::mem::take(&mut self.call_context);
         let left = (self.tasks.take_all(), self.futures.take_all(), self.calls.take_all(), context);
+        let left = (left, self.beside.reset());
         self.scopes = Scopes::default();
         self.keeps_wakers = false;
         self.outside = Made::default();
@@ -178,7 +182,8 @@ impl Core {
     #[cold]
     pub(super) fn record(&mut self, kind: Kind, thing: Thing<'_>, value: u64) {
         let (actor, object) = (self.actor_label(), self.label_of(thing));
-        let event = self.recorder.event(&self.kernel, actor, kind, object, value);
+        let when = (self.iteration(), self.kernel.now());
+        let event = self.recorder.event(when, actor, kind, object, value);
         self.scheduler.executed(&event);
         self.recorder.push(event);
     }
@@ -189,7 +194,8 @@ impl Core {
         self.recorder.instant_steps = 0;
         self.recorder.digest.add(kind, 0, 0, now);
         if self.recorder.trace.is_some() {
-            let event = self.recorder.event(&self.kernel, "clock".into(), kind, None, now);
+            let when = (self.iteration(), now);
+            let event = self.recorder.event(when, "clock".into(), kind, None, now);
             self.scheduler.executed(&event);
             self.recorder.push(event);
         }
@@ -302,7 +308,8 @@ impl Core {
     }
 
     /// Names an object that the current actor makes.
-    fn new_object(&mut self, what: &'static str) -> ObjectInfo {
+    #[inline]
+    pub(in crate::exec) fn new_object(&mut self, what: &'static str) -> ObjectInfo {
         self.actor.made.objects += 1;
         let ordinal = self.actor.made.objects;
         ObjectInfo::new(what, self.actor_as_parent().clone(), ordinal)
@@ -322,7 +329,9 @@ impl Core {
     /// Names a callback and gives it a copy of the current context.
     pub(crate) fn name_call(&mut self, call: CallId, what: &'static str, closure: Option<Closure>) {
         let (object, context) = (self.new_object(what), self.context().clone());
-        self.inherit_tracked(object.path_key());
+        if self.steps.is_some() {
+            self.inherit_tracked(object.path_key());
+        }
         self.calls.put(call.index(), CallInfo { object, context, closure });
     }
 

@@ -5,6 +5,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::Core;
 use crate::{
     exec::{
+        beside::Next,
         inbox::Inbox,
         names::{Context, Made, TaskInfo},
         record::Thing,
@@ -16,13 +17,16 @@ use crate::{
     },
     kernel::{Action, CallId, End, Entry, Exit, Handle, State, TaskId},
     sched::{Access, ChoiceKind},
-    trace::{Kind, Parent},
+    trace::{Kind, Parent, Path},
 };
 
 impl Core {
     /// Takes the handle that runs next, unless the iteration is over.
     #[inline(always)]
-    pub(crate) fn take_next(&mut self) -> Option<Handle> {
+    pub(crate) fn take_next(&mut self) -> Option<Next> {
+        if self.beside.is_anybody() {
+            return self.take_beside();
+        }
         if self.kernel.iteration_over() {
             return None;
         }
@@ -32,15 +36,15 @@ impl Core {
         self.choose_slip();
         let len = self.kernel.ready_len();
         let index = self.choose(ChoiceKind::Order, u32::try_from(len).unwrap_or(u32::MAX));
-        Some(self.kernel.take(index as usize))
+        Some(Next::Handle(self.kernel.take(index as usize)))
     }
 
     /// As [`take_next`](Core::take_next), for a scheduler that watches. `None` also if it gives up.
     #[cold]
-    fn take_watched(&mut self) -> Option<Handle> {
+    fn take_watched(&mut self) -> Option<Next> {
         self.between_steps();
-        let index = self.choose_step()?;
-        Some(self.kernel.take(index))
+        let index = self.choose_step(false)?;
+        Some(Next::Handle(self.kernel.take(index)))
     }
 
     /// Starts the step of a task: it acts from here on.
@@ -156,10 +160,8 @@ impl Core {
     pub(crate) fn begin_call(&mut self, call: CallId) -> (Option<Closure>, bool) {
         let info = self.calls.take(call.index()).expect("a ready callback is known");
         self.recorder.begin_step();
-        let path = info.object.path();
-        self.enter(None, path.key(), Made::default());
-        (self.actor.path, self.actor.parent) = (path, Parent::default());
-        self.actor.label = self.recorder.trace.is_some().then(|| info.object.label());
+        let label = self.recorder.trace.is_some().then(|| info.object.label());
+        self.enter_as(info.object.path(), Made::default(), label);
         self.call_context = info.context;
         let action = self.kernel.begin_call(call);
         self.note(if action.is_some() { Kind::Call } else { Kind::Skip }, Thing::None, 0);
@@ -186,9 +188,16 @@ impl Core {
         (self.actor.task, self.actor.key, self.actor.made) = (task, key, made);
     }
 
+    /// Somebody acts who is no task.
+    #[inline(always)]
+    pub(in crate::exec) fn enter_as(&mut self, path: Path, made: Made, label: Option<Arc<str>>) {
+        self.enter(None, path.key(), made);
+        (self.actor.path, self.actor.parent, self.actor.label) = (path, Parent::default(), label);
+    }
+
     /// Nobody acts but the program around the run.
     #[inline]
-    pub(super) fn leave(&mut self) {
+    pub(in crate::exec) fn leave(&mut self) {
         if self.actor.task.is_none() {
             (self.actor.path, self.actor.parent) = (self.outside_path.clone(), Parent::default());
         }
@@ -233,7 +242,9 @@ impl Core {
             Handle::Step(task) => Thing::Task(task),
             Handle::Call(call) => Thing::Call(call),
         });
-        let ready = things.filter_map(|thing| self.label_of(thing)).collect();
+        let ready = things.filter_map(|thing| self.label_of(thing));
+        let beside = (0..self.beside.ready_len()).filter_map(|at| self.beside.label(at));
+        let ready = ready.chain(beside).collect();
         Arc::new(Endless { most, unit, ready, raised_by })
     }
 }

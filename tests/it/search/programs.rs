@@ -467,7 +467,7 @@ pub(super) fn cancel_sender() -> Program {
             Ok::<(), Error>(())
         });
         spawn(async move { spawn(async move { second.send(2) }) });
-        spawn(async move { drop(sender.cancel()) });
+        spawn(async move { _ = sender.cancel() });
         nothing()
     })
 }

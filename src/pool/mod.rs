@@ -1,0 +1,12 @@
+//! Blocking code beside the loop: `run_in_executor`, `to_thread`, thread pools. A job is an
+//! ordinary closure on a thread of the operating system; but of these and the loop one runs at a
+//! time, handed over by `baton`, and which is next is a choice like any other.
+
+mod baton;
+mod executor;
+mod primitives;
+pub mod thread;
+mod worker;
+
+pub use executor::{ThreadPool, run_in_executor, set_default_executor, to_thread};
+pub(crate) use executor::{has_default_executor, shutdown_default_executor};

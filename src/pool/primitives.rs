@@ -1,0 +1,3 @@
+//! The thread primitives of the baton. `models/` puts loom's in their place.
+
+pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
