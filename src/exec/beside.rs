@@ -341,8 +341,10 @@ impl Shell {
         let mut core = self.core.borrow_mut();
         core.beside.between = false;
         had?;
-        let is_next = core.beside.is_ready() && core.kernel.ready_len() == 0;
-        Ok(is_next && !core.kernel.is_stopping())
+        let kernel = &core.kernel;
+        let is_due = kernel.next_deadline().is_some_and(|deadline| deadline <= kernel.now());
+        let has_handle = kernel.ready_len() > 0 || is_due || kernel.is_stopping();
+        Ok(core.beside.is_ready() && !has_handle)
     }
 
     fn turns_between(&self) -> Result<(), super::Stuck> {

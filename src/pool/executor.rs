@@ -59,6 +59,8 @@ struct Pool {
     name: String,
     most: usize,
     queue: RefCell<VecDeque<Queued>>,
+    /// Whose workers they are.
+    run: Cell<u64>,
     workers: RefCell<Vec<Rc<PoolWorker>>>,
     is_shut: Cell<bool>,
     /// Who waits for all jobs to be over.
@@ -147,6 +149,7 @@ impl ThreadPool {
             name: name.into(),
             most: workers,
             queue: RefCell::default(),
+            run: Cell::new(0),
             workers: RefCell::default(),
             is_shut: Cell::new(false),
             idle: RefCell::default(),
@@ -182,8 +185,9 @@ impl ThreadPool {
 /// as a hang inside one poll does.
 ///
 /// # Errors
-/// [`Error::ExecutorShutdown`]; [`Error::NoRunningLoop`] outside a run. A panic of the job is one
-/// of the run, and the future fails with [`Error::Panicked`].
+/// [`Error::ExecutorShutdown`]; [`Error::WrongLoop`] if the pool's workers are those of another run
+/// that is not over; [`Error::NoRunningLoop`] outside a run, and in a job. A panic of the job is
+/// one of the run, and the future fails with [`Error::Panicked`].
 ///
 /// # Examples
 /// ```
@@ -218,6 +222,11 @@ where
     };
     if pool.is_shut.get() {
         return Err(Error::ExecutorShutdown);
+    }
+    let run = pool.run.replace(shell.serial.get());
+    if run != shell.serial.get() && !pool.workers.borrow().is_empty() {
+        pool.run.set(run);
+        return Err(Error::WrongLoop);
     }
     let slot = Slot::of_outcome::<O, M>(&shell, "executor job");
     let future = Future::from_slot(slot.clone());
@@ -375,6 +384,8 @@ impl Pool {
     fn turn(&self, threads: &Threads, at: usize) -> After {
         let shell = running();
         let when = When::of(&shell);
+        // What jobs share nobody sees, tracked or not.
+        shell.core.borrow_mut().touch_all();
         let worker = self.workers.borrow()[at].clone();
         worker.is_called.set(false);
         loop {

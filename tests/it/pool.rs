@@ -1,6 +1,7 @@
 //! Jobs of executors: real threads, of which one runs at a time, in every order.
 
 use std::{
+    collections::BTreeSet,
     process::Command,
     sync::{
         Arc, Mutex,
@@ -10,8 +11,8 @@ use std::{
 };
 
 use seedloop::{
-    Check, Config, Error, FailureKind, Runner, ThreadPool, gather, log, loop_handle, now, run,
-    run_in_executor, sleep, spawn, thread, to_thread, trace_of, yield_now,
+    Check, Config, Error, FailureKind, Loop, Runner, ThreadPool, gather, log, loop_handle, now,
+    run, run_in_executor, sleep, spawn, thread, to_thread, trace_of, yield_now,
 };
 
 fn seconds(count: u64) -> Duration {
@@ -38,7 +39,8 @@ async fn two_adders() -> Result<(), Error> {
 
 #[test]
 fn a_lost_update_of_two_jobs_is_found_in_each_way() {
-    let ways = [Check::new(), Check::new().exhaustive(), Check::new().deviations(3)];
+    let exhaustive = || Check::new().exhaustive();
+    let ways = [Check::new(), exhaustive(), exhaustive().tracked(), Check::new().deviations(3)];
     for check in ways {
         let failure = check.try_run(two_adders).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Panic, "{failure}");
@@ -305,4 +307,40 @@ fn a_job_calls_the_loop() {
         Ok::<(), Error>(())
     });
     assert!(trace.logs().map(|(_, text)| text).eq(["called", "from the job", "over"]));
+}
+
+/// A job and a timer of one instant: in a search each may be first.
+#[test]
+fn a_job_and_a_timer_of_one_instant_race() {
+    static SEEN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+    let report = Check::new().exhaustive().run(|| async {
+        let flag = Arc::new(AtomicU32::new(0));
+        let theirs = flag.clone();
+        let job = run_in_executor(None, move || {
+            thread::sleep(seconds(1));
+            theirs.store(1, SeqCst);
+        })?;
+        sleep(seconds(1)).await?;
+        SEEN.lock().unwrap().insert(flag.load(SeqCst));
+        job.await
+    });
+    assert!(report.is_exhausted(), "{report}");
+    assert_eq!(*SEEN.lock().unwrap(), BTreeSet::from([0, 1]));
+}
+
+#[test]
+fn a_pool_serves_one_run_at_a_time() {
+    let pool = ThreadPool::new(1);
+    let job = |pool: &ThreadPool| run_in_executor(Some(pool), || 5);
+    // One after the other is fine.
+    for _ in 0..2 {
+        let pool = pool.clone();
+        assert_eq!(run(async move { job(&pool)?.await }).unwrap(), 5);
+    }
+    let mut first = Loop::new(Config::default());
+    let theirs = pool.clone();
+    first.run_until_complete(async move { job(&theirs)?.await }).unwrap();
+    // The first loop is not closed, and the pool's workers are its.
+    let refused = run(async move { job(&pool).map(drop) });
+    assert!(matches!(refused, Err(Error::WrongLoop)));
 }
