@@ -32,6 +32,9 @@ pub(crate) trait Executors {
     /// The run is over: its jobs unwind, one after the other.
     fn end_run(&self, shell: &Shell);
 
+    /// There are no more runs: the threads end.
+    fn end(&self);
+
     fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 

@@ -358,6 +358,8 @@ impl Shell {
         if let Some(executors) = executors {
             executors.end_run(self);
         }
+        let beside = self.core.borrow_mut().beside.reset();
+        drop(beside);
         let idle_wakers = self.core.borrow().free_wakers.len();
         if Arc::strong_count(&self.inbox.borrow()) > 1 + idle_wakers {
             let unread = self.inbox.borrow().close();

@@ -19,7 +19,10 @@ use crate::{
 /// four.
 const WORKERS: usize = 8;
 
-/// A pool of worker threads: `concurrent.futures.ThreadPoolExecutor`.
+/// A pool of worker threads: `concurrent.futures.ThreadPoolExecutor`. Clones are handles of the
+/// same one. It may serve one run after the other. Jobs that are not over when a run ends unwind,
+/// each from where it blocks, and those that wait for a worker are dropped; the default executor's
+/// come to their end before, as `asyncio.run` sees to it.
 ///
 /// # Examples
 /// Three jobs of ten seconds on two workers:
@@ -103,6 +106,10 @@ impl Executors for Threads {
             drop(pool.queue.take());
         }
         drop(self.default.take());
+    }
+
+    fn end(&self) {
+        drop(self.free.take());
     }
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {

@@ -555,7 +555,9 @@ impl Loop {
         if !self.shell.reset() {
             let scheduler =
                 mem::replace(&mut self.shell.core.borrow_mut().scheduler, Box::new(Fifo));
+            let executors = self.shell.executors.take();
             self.shell = Shell::new(&self.config, scheduler);
+            self.shell.executors.replace(executors);
         }
         #[cfg(feature = "lockstep")]
         self.shell.core.borrow_mut().kernel.start(Some(plan.run));
@@ -568,6 +570,10 @@ impl Drop for Loop {
     fn drop(&mut self) {
         if self.stage != Stage::Finished {
             self.destroy();
+        }
+        // Whatever of the run is still held, no thread outlives the loop.
+        if let Some(executors) = self.shell.executors.take() {
+            executors.end();
         }
     }
 }

@@ -219,6 +219,16 @@ fn ten_thousand_runs_leave_no_thread_behind() {
     let report = |jobs| Check::new().schedules(10_000).watchdog(None).jobs(jobs).run(program);
     let one = report(1);
     assert_eq!(report(3), one, "three threads");
+    for _ in 0..50 {
+        // A handle that is never dropped keeps the memory of its run, and no thread.
+        let mut runner = Runner::new(Config::default());
+        let ran = runner.run(async {
+            let job = run_in_executor(None, || 5)?;
+            std::mem::forget(job.clone());
+            job.await
+        });
+        assert_eq!(ran.unwrap(), 5);
+    }
     // Of scoped threads the scope awaits the work, not the very end.
     let is_over = (0..100).any(|_| {
         std::thread::sleep(Duration::from_millis(20));
