@@ -92,12 +92,11 @@ impl Crew<'_> {
         mut take: impl FnMut(R) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some((threads, main)) = self.threads else {
-            let mut worker = worker();
-            return parts.into_iter().try_for_each(|part| take(run(&mut worker, part, self.main)));
+            let (mut worker, mut parts) = (worker(), parts);
+            return parts.try_for_each(|part| take(run(&mut worker, part, self.main)));
         };
-        let parts = Mutex::new(Some(parts.enumerate()));
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.next();
-        let stop = || *parts.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let parts = Mutex::new(parts.enumerate());
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
             for _ in 0..threads {
@@ -106,7 +105,10 @@ impl Crew<'_> {
                 scope.spawn(move || {
                     let mut worker = worker();
                     while let Some((at, part)) = next() {
-                        let _ = sender.send((at, run(&mut worker, part, main)));
+                        // Nobody listens any more once a part was bad.
+                        if sender.send((at, run(&mut worker, part, main))).is_err() {
+                            break;
+                        }
                     }
                 });
             }
@@ -116,7 +118,7 @@ impl Crew<'_> {
                 early.insert(which, ran);
                 while let Some(ran) = early.remove(&at) {
                     at += 1;
-                    take(ran).inspect_err(|_| stop())?;
+                    take(ran)?;
                 }
             }
             Ok(())

@@ -265,10 +265,14 @@ fn step(names: &StepNames, step: StepId) -> Option<String> {
     if n == 0 {
         return Some(label.to_string());
     }
-    let task = if **label == *"main" { "" } else { "task " };
+    let (who, what) = match **label == *"main" {
+        true => ("", "step"),
+        false if name.is_of_task() => ("task ", "step"),
+        false => ("", "turn"),
+    };
     match names.is_alone(label) {
-        true => Some(format!("{task}{label}'s {ordinal} step")),
-        false => Some(format!("{task}{label} ({})'s {ordinal} step", name.owner())),
+        true => Some(format!("{who}{label}'s {ordinal} {what}")),
+        false => Some(format!("{who}{label} ({})'s {ordinal} {what}", name.owner())),
     }
 }
 
@@ -276,7 +280,16 @@ fn step(names: &StepNames, step: StepId) -> Option<String> {
 fn deeds(names: &StepNames, trace: &Trace, step: StepId) -> String {
     let Some(number) = names.number(step) else { return String::new() };
     let told = |event: &&Event| {
-        let routine = [Kind::Step, Kind::Call, Kind::Yield, Kind::Foreign, Kind::Await];
+        let routine = [
+            Kind::Step,
+            Kind::Call,
+            Kind::Yield,
+            Kind::Foreign,
+            Kind::Await,
+            Kind::Turn,
+            Kind::Sleep,
+            Kind::Park,
+        ];
         let clocks = [Kind::Advance, Kind::Slip];
         event.step == number && !routine.contains(&event.kind) && !clocks.contains(&event.kind)
     };

@@ -299,9 +299,11 @@ where
     run_in_executor(None, job)?.await
 }
 
-/// Has the run a default executor, which it must shut down?
+/// Has the run used its default executor, which it must shut down then?
 pub(crate) fn has_default_executor(shell: &Shell) -> bool {
-    shell.executors.borrow().is_some() && Threads::of(shell).default.borrow().is_some()
+    let is_used = |ThreadPool(pool): &ThreadPool| !pool.workers.borrow().is_empty();
+    shell.executors.borrow().is_some()
+        && Threads::of(shell).default.borrow().as_ref().is_some_and(is_used)
 }
 
 /// As `loop.shutdown_default_executor()`: it takes no more jobs, and those it has come to their

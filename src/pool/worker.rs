@@ -120,7 +120,17 @@ struct Side {
     is_over: Cell<bool>,
 }
 
+/// Tells the loop that the thread is over, also if it is by a panic that nobody has caught.
+struct EndsWithThread<'a>(&'a Baton<Down, Up>);
+
+impl Drop for EndsWithThread<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 fn run_jobs(baton: &Arc<Baton<Down, Up>>) {
+    let _ends = EndsWithThread(baton);
     while let Some(Down { when, is_quiet, order }) = baton.take() {
         let (mut said, mut place) = (Vec::new(), None);
         if let Order::Start(work, name) = order {

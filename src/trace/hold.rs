@@ -13,8 +13,8 @@ pub(crate) const CLOCK: u64 = 0xC10C;
 
 /// The name of a step: whose it is, and as which of its owner's. `2/1:3` is the third step of the
 /// first task that main's second task spawned, `main:1` main's first, `2/c1` a callback that main's
-/// second task made, which has one step, and `clock:2` the second move of the clock. `main:0` is
-/// what comes before all steps.
+/// second task made, which has one step, `c3:2` the second turn of a worker that main made, and
+/// `clock:2` the second move of the clock. `main:0` is what comes before all steps.
 ///
 /// # Examples
 /// ```
@@ -37,9 +37,14 @@ impl StepName {
         &self.owner
     }
 
-    /// As which of the owner's steps: 1 is the first. A callback has one, 0.
+    /// As which of the owner's steps or turns: 1 is the first. A callback has one, 0.
     pub fn ordinal(&self) -> u32 {
         self.ordinal
+    }
+
+    /// Is the owner a task? If not, a callback, or a worker beside the loop.
+    pub(crate) fn is_of_task(&self) -> bool {
+        !is_callback(&self.owner)
     }
 
     pub(crate) fn key(&self) -> u64 {
@@ -94,9 +99,9 @@ pub struct Draw {
 
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match is_callback(&self.owner) {
-            true => f.write_str(&self.owner),
-            false => write!(f, "{}:{}", self.owner, self.ordinal),
+        match self.ordinal {
+            0 if is_callback(&self.owner) => f.write_str(&self.owner),
+            ordinal => write!(f, "{}:{ordinal}", self.owner),
         }
     }
 }
@@ -113,7 +118,7 @@ impl fmt::Display for Draw {
     }
 }
 
-/// Is it the path of a callback?
+/// Is it the path of a callback, or of a worker beside the loop?
 fn is_callback(owner: &str) -> bool {
     owner.rsplit('/').next().is_some_and(|last| last.starts_with('c') && last != "clock")
 }
@@ -139,7 +144,8 @@ impl FromStr for StepName {
 
     fn from_str(text: &str) -> Result<StepName, TokenError> {
         let (owner, ordinal) = match text.split_once(':') {
-            Some((owner, ordinal)) if !is_callback(owner) => {
+            // A callback's one step has no number; those of a worker begin at 1.
+            Some((owner, ordinal)) if ordinal != "0" || !is_callback(owner) => {
                 (owner, number(ordinal, "the number of a step")?)
             }
             None if is_callback(text) => (text, 0),
@@ -192,7 +198,8 @@ mod tests {
 
     /// Any name of a step.
     fn names() -> impl Strategy<Value = StepName> {
-        "(main:[0-9]|clock:[1-9]|[1-9](/c?[1-9]){0,3}:[0-9]|[1-9](/[1-9]){0,2}/c[0-9]|c0/c[1-9])"
+        "(main:[0-9]|clock:[1-9]|[1-9](/c?[1-9]){0,3}:[0-9]|[1-9](/[1-9]){0,2}/c[0-9]|c0/c[1-9]|\
+          c[1-9](/c[1-9])?:[1-9])"
             .prop_filter_map("no name", |text| text.parse().ok())
     }
 
@@ -225,6 +232,8 @@ mod tests {
         let call = task.to_parent().child(Mark::Call, 1);
         assert_eq!("2:1".parse::<StepName>().unwrap().key(), task.key());
         assert_eq!("2/c1".parse::<StepName>().unwrap().key(), call.key());
+        let worker: StepName = "2/c1:3".parse().unwrap();
+        assert_eq!((worker.key(), worker.ordinal()), (call.key(), 3));
         assert_eq!("main:1".parse::<StepName>().unwrap().key(), Path::default().key());
         for bad in ["", "2", "2/c1:0", "c:1", "02:1", "2:01", "x:1", "2//1:1", "clock"] {
             assert!(bad.parse::<StepName>().is_err(), "{bad}");

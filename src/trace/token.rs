@@ -9,7 +9,7 @@
 //! kind     = "o" | "c" | "s" | "u"                               ;   order, took option 2 of 3
 //! item     = step "@" step                                       ; a hold: waits until that ran
 //!          | step kind index "=" value                           ; a choice inside a step: which
-//! step     = owner ":" ordinal | callback                        ; "2/1:3", "main:1", "2/c1"
+//! step     = owner ":" ordinal | callback                        ; "2/1:3", "c3:2", "2/c1"
 //! settings = "x" *( letter [ number ] )                          ; only what is not the default:
 //!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
 //!            ; n no probe, o one handle an iteration;

@@ -52,7 +52,7 @@ fn a_lost_update_of_two_jobs_is_found_in_each_way() {
         assert_eq!((report.divergence, report.digest), (None, failure.digest), "{failure}");
     }
     // In asyncio's order it is lost, too: both jobs start before either goes on.
-    assert!(std::panic::catch_unwind(|| run(two_adders())).is_ok_and(|ran| ran.is_err()));
+    assert!(run(two_adders()).is_err());
 }
 
 /// One job at a time: all orders are fine, and there are several.
@@ -94,6 +94,17 @@ fn a_check_then_act_of_loop_and_job_is_found() {
     assert_eq!(failure.kind, FailureKind::Panic, "{failure}");
     let sampled = Check::new().try_run(program).unwrap_err();
     assert_eq!(sampled.kind, FailureKind::Panic, "{sampled}");
+    // Both become one wait: for a worker's turn.
+    for failure in [failure, sampled] {
+        let told = "main's 2nd step (panicked, failed) waits until asyncio_0's 2nd turn \
+                    (schedules executor result c3/c1) has run";
+        assert_eq!(failure.told, [told], "{failure}");
+        let token = failure.token.as_ref().unwrap();
+        assert!(token.to_string().starts_with("sl1-h.main:2@c3:2-"), "{token}");
+        let mut again = Runner::replay(token).unwrap();
+        assert!(again.run(program()).is_err());
+        assert_eq!(again.finish().digest, failure.digest);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! are not theirs is heard when all of the round are over, in their order. So what is run, and in
 //! which round, is a function of the program alone, however many threads share a round.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Evidence, Found, Reduction,
@@ -167,7 +167,7 @@ impl Rounds {
     /// Drops the places at which nothing is left and beyond which there are no others.
     fn forget(&mut self) {
         let mut kept = Vec::with_capacity(self.order.len());
-        let mut has_more = std::collections::BTreeSet::new();
+        let mut has_more = BTreeSet::new();
         for id in std::mem::take(&mut self.order) {
             let limb = &self.limbs[&id];
             if !has_more.remove(&id) && !limb.node.has_more() {
