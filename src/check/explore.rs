@@ -148,7 +148,7 @@ impl Check {
         main: Main,
     ) -> Box<Failure> {
         let failure = self.explained(report, run, failed, main);
-        self.shrunk(failure, &run.picks, main)
+        self.shrunk(failure, &run.raw_token(), main)
     }
 
     /// Runs a failed schedule again, to show its events; the two must be the same.

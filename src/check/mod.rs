@@ -379,7 +379,8 @@ impl Check {
         self
     }
 
-    /// Every poll gets a waker of its own, and stale ones do nothing. Default: on.
+    /// Every poll gets a waker of its own, and stale ones do nothing: in each run of a search, in
+    /// half of the runs of a sample. Default: on.
     ///
     /// # Examples
     /// ```

@@ -66,6 +66,9 @@ pub struct Report {
     pub choices: u64,
     /// What might be injected into each.
     pub settings: Settings,
+    /// In how many of them each poll got another waker: in half of a sample, for what shows only
+    /// with wakers that are kept.
+    pub fresh_wakers: u64,
     /// Into how many of them a cancellation was.
     pub cancelled: u64,
     /// In how many of them the clock ran ahead.
@@ -91,6 +94,7 @@ impl Report {
             steps: 0,
             choices: 0,
             settings,
+            fresh_wakers: 0,
             cancelled: 0,
             slipped: 0,
             level: Level::Sampled,
@@ -119,6 +123,7 @@ impl Report {
         self.schedules += 1;
         self.steps += run.steps;
         self.choices += run.choices;
+        self.fresh_wakers += u64::from(run.fresh_wakers);
         self.cancelled += u64::from(run.cancelled);
         self.slipped += u64::from(run.slipped);
     }
@@ -129,6 +134,7 @@ pub(super) struct Counted {
     pub(super) digest: Digest,
     steps: u64,
     choices: u64,
+    fresh_wakers: bool,
     cancelled: bool,
     slipped: bool,
     /// The first thing that the exception handler was told.
@@ -137,10 +143,11 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn of(one: &One) -> Counted {
-        let RunReport { digest, steps, choices, cancellations, slips, .. } = one.report;
+        let RunReport { digest, steps, choices, fresh_wakers, cancellations, slips, .. } =
+            one.report;
         let (cancelled, slipped) = (cancellations > 0, slips > 0);
         let reported = one.reports.first().cloned();
-        Counted { digest, steps, choices, cancelled, slipped, reported }
+        Counted { digest, steps, choices, fresh_wakers, cancelled, slipped, reported }
     }
 }
 
@@ -193,9 +200,13 @@ impl fmt::Display for Report {
         if self.is_replay {
             return write!(f, "replayed one schedule: it did not fail");
         }
-        let Report { settings, cancelled, slipped, .. } = self;
+        let Report { settings, fresh_wakers, cancelled, slipped, .. } = self;
         self.write_level(f)?;
-        write!(f, " (fresh wakers {}", if settings.fresh_wakers { "on" } else { "off" })?;
+        match fresh_wakers {
+            0 => write!(f, " (no fresh wakers")?,
+            all if *all == self.schedules => write!(f, " (fresh wakers")?,
+            some => write!(f, " (fresh wakers in {some} of them")?,
+        }
         match (settings.cancellations, cancelled) {
             (0, _) => {}
             (_, 0) => write!(f, ", no cancellation: offer tasks by `cancellable`")?,

@@ -5,7 +5,7 @@ use crate::{
     exec::{Config, StepNames, quietly},
     run::Runner,
     sched::{ChoiceKind, Held, Holds, Place, Recording, Replay, StepId},
-    trace::{Event, Kind, Pick, Plan, Token, Trace},
+    trace::{Event, Kind, Plan, Token, Trace},
 };
 
 use super::{
@@ -86,18 +86,18 @@ fn is_of_a_schedule(kind: FailureKind) -> bool {
 }
 
 impl Check {
-    /// Makes the failing schedule small that made these picks.
+    /// Makes the failing schedule small; `raw` is its list of choices.
     pub(super) fn shrunk(
         &self,
         failure: Box<Failure>,
-        picks: &[Pick],
+        raw: &Token,
         main: explore::Main,
     ) -> Box<Failure> {
         if !self.shrinks || !is_of_a_schedule(failure.kind) {
             return failure;
         }
         let found = failure.token.clone().expect("a schedule that failed has a token");
-        let mut runs = Runs::new(self, &found, picks.to_vec(), main);
+        let mut runs = Runs::new(self, raw, main);
         let Some((smallest, from)) = runs.search(failure.kind) else { return failure };
         // What is printed is what counts.
         let printed = runs.token(&smallest.holds).to_string();
@@ -141,10 +141,11 @@ struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    fn new(check: &'a Check, found: &Token, picks: Vec<Pick>, main: explore::Main<'a>) -> Runs<'a> {
-        let recording = Recording::new(Box::new(Replay::new(picks)));
+    fn new(check: &'a Check, raw: &Token, main: explore::Main<'a>) -> Runs<'a> {
+        let Plan::Raw(picks) = &raw.plan else { unreachable!("it is a list of choices") };
+        let recording = Recording::new(Box::new(Replay::new(picks.clone())));
         let mut config = Config::default().names(true).watchdog(check.config.watchdog);
-        config.set(found.settings);
+        config.set(raw.settings);
         let runner = Runner::with_scheduler(config, Box::new(recording.clone()));
         Runs { check, main, runner, recording, count: 0, steps: 0 }
     }

@@ -79,6 +79,7 @@ impl Config {
 
     /// Every poll gets a waker of its own, and stale ones do nothing. Legal by the contract of
     /// `Future::poll`, and the only thing that finds a whole family of bugs. Default: off.
+    /// A scheduler may [do without](crate::sched::Scheduler::keeps_wakers) in some runs.
     ///
     /// # Examples
     /// ```

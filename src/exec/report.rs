@@ -5,7 +5,7 @@ use std::{any::Any, cell::Cell, fmt, rc::Rc, sync::Arc};
 use super::{core::Core, raw::TaskRef, record::Divergence};
 use crate::{
     sched,
-    trace::{Digest, Pick, Plan, Token, Trace},
+    trace::{Digest, Pick, Plan, Settings, Token, Trace},
 };
 
 /// What the loop tells its exception handler: the `context` dictionary of asyncio's
@@ -188,6 +188,8 @@ pub struct RunReport {
     pub cancellations: u32,
     /// How often the clock advanced although something was ready.
     pub slips: u32,
+    /// Did each poll of a task get another waker?
+    pub fresh_wakers: bool,
     /// Virtual time at the end, in ns.
     pub time_ns: u64,
     /// The panics of tasks, in order.
@@ -209,7 +211,8 @@ impl RunReport {
     /// assert_eq!(ran.raw_token().plan, Plan::Raw(Vec::new())); // asyncio's order has no picks
     /// ```
     pub fn raw_token(&self) -> Token {
-        Token { plan: Plan::Raw(self.picks.clone()), ..self.token.clone() }
+        let settings = Settings { fresh_wakers: self.fresh_wakers, ..self.token.settings };
+        Token { plan: Plan::Raw(self.picks.clone()), settings, ..self.token.clone() }
     }
 
     /// What a scheduler may know of it.
@@ -237,8 +240,12 @@ impl Core {
             expect.diverged.clone()
         });
         let token = Token {
+            settings: match plan {
+                // The scheduler of the seed says again which runs have fresh wakers.
+                Some(_) => self.settings,
+                None => Settings { fresh_wakers: self.fresh_wakers, ..self.settings },
+            },
             plan: plan.unwrap_or_else(|| Plan::Raw(self.picks.clone())),
-            settings: self.settings,
             checks: self.recorder.checks.clone(),
             digest: digest.short(),
         };
@@ -252,6 +259,7 @@ impl Core {
             choices: self.choices,
             cancellations: self.cancellations,
             slips: self.slips,
+            fresh_wakers: self.fresh_wakers,
             time_ns: self.kernel.now(),
             panics,
             token,

@@ -309,6 +309,21 @@ pub trait Scheduler {
         Watch::Nothing
     }
 
+    /// Do tasks keep their waker from poll to poll in this run, even where
+    /// [wakers are to be fresh](crate::Config::fresh_wakers)?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::sched::{Algorithm, Fifo, Sampler, Scheduler};
+    /// assert!(!Fifo.keeps_wakers());
+    /// // In a swarm half of the runs do.
+    /// let keeps = |seed| Sampler::new(Algorithm::Portfolio, seed).keeps_wakers();
+    /// assert!((0..20).any(keeps) && !(0..20).all(keeps));
+    /// ```
+    fn keeps_wakers(&self) -> bool {
+        false
+    }
+
     /// A step has ended. Called only for a scheduler that watches; for an example see [`Step`].
     /// After the last one it is called once more for each handle that is still ready, and never
     /// runs.
@@ -369,6 +384,10 @@ impl<S: Scheduler> Scheduler for Rc<RefCell<S>> {
 
     fn watches(&self) -> Watch {
         self.borrow().watches()
+    }
+
+    fn keeps_wakers(&self) -> bool {
+        self.borrow().keeps_wakers()
     }
 
     fn stepped(&mut self, step: Step) {

@@ -14,9 +14,11 @@ const WITHOUT: u64 = u64::MAX;
 pub struct Swarm {
     seed: u64,
     walk: RandomWalk,
-    /// Bit k: no fault of kind k.
+    /// Bit k: no fault of kind k. The highest: no fresh wakers.
     without: u32,
 }
+
+const NO_FRESH_WAKERS: u32 = 1 << 31;
 
 impl Swarm {
     /// The name that stands for it in tokens.
@@ -39,6 +41,10 @@ impl Scheduler for Swarm {
         let kind = menu.kind();
         let without = kind.is_fault() && self.without >> kind as u32 & 1 == 1;
         if without { 0 } else { self.walk.choose(menu) }
+    }
+
+    fn keeps_wakers(&self) -> bool {
+        self.without & NO_FRESH_WAKERS != 0
     }
 
     fn next_run(&mut self, last: Option<&RunReport>) -> Option<RunPlan> {

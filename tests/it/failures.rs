@@ -175,7 +175,7 @@ fn a_lost_wake_up_is_told_from_a_wait_without_end() {
     assert!(!quiet.text.contains("polled once more"), "{quiet}");
     let token = quiet.token.expect("a failure has one").to_string();
     let again: Token = token.parse().expect("a token reads back");
-    assert!(again.settings.no_probe && token.contains("wn-"), "{token}");
+    assert!(again.settings.no_probe, "{token}");
 }
 
 #[test]

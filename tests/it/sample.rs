@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::Command,
+    task::{Context, Poll, Waker},
 };
 
 use seedloop::{
@@ -193,4 +194,51 @@ fn chance_is_found_on_threads_too() {
         yields(turns % 7)
     });
     assert_eq!(failure.unwrap_err().kind, seedloop::FailureKind::Nondeterminism);
+}
+
+/// Polled three times, if `poll` wakes somebody each time; it may keep a waker.
+async fn polled(poll: fn(&mut Option<Waker>, &Waker)) -> Result<(), Error> {
+    let (mut kept, mut polls) = (None, 0);
+    let poll = |context: &mut Context<'_>| {
+        poll(&mut kept, context.waker());
+        polls += 1;
+        if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
+    };
+    std::future::poll_fn(poll).await;
+    Ok(())
+}
+
+/// What shows with fresh wakers alone is found, and what shows with kept ones alone.
+#[test]
+fn a_swarm_has_fresh_wakers_in_half_of_its_runs() {
+    let wakes_the_first = |kept: &mut Option<Waker>, waker: &Waker| {
+        kept.get_or_insert_with(|| waker.clone()).wake_by_ref();
+    };
+    let wakes_another = |kept: &mut Option<Waker>, waker: &Waker| {
+        if !kept.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
+            kept.insert(waker.clone()).wake_by_ref();
+        }
+    };
+    let found = |check: Check, poll| {
+        let failure = check.try_run(|| polled(poll)).err()?;
+        assert_eq!(failure.kind, seedloop::FailureKind::Deadlock);
+        let token = failure.token.expect("it has one");
+        if Runner::replay(&token).is_ok_and(|mut again| again.run(polled(poll)).is_ok()) {
+            panic!("not found again: {token}");
+        }
+        Some(token.settings.fresh_wakers)
+    };
+    for algorithm in [Algorithm::Portfolio, Algorithm::Swarm, Algorithm::Random] {
+        let swarms = algorithm != Algorithm::Random;
+        let check = |on| Check::new().fresh_wakers(on).sampler(algorithm).schedules(32);
+        let fresh = check(true).run(|| yields(2)).fresh_wakers;
+        assert_eq!(fresh == 32, !swarms, "{algorithm}: {fresh}");
+        assert_eq!(check(false).run(|| yields(2)).fresh_wakers, 0);
+        assert_eq!(found(check(true), wakes_the_first), Some(true));
+        assert_eq!(found(check(true), wakes_another), swarms.then_some(false));
+        assert_eq!(found(check(false), wakes_the_first), None);
+        assert_eq!(found(check(false), wakes_another), Some(false));
+        let unshrunk = check(true).shrink(false);
+        assert_eq!(found(unshrunk, wakes_another), swarms.then_some(true), "by its seed");
+    }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Core {
     /// What they are called, if the run is to be explained.
     pub(crate) step_names: Option<Box<StepNames>>,
     pub(crate) settings: Settings,
+    /// Does each poll of this run get another waker?
+    pub(super) fresh_wakers: bool,
     /// The choices asked so far: menus of two or more.
     pub(crate) choices: u64,
     /// Those that are not asyncio's.
@@ -119,6 +121,7 @@ impl Core {
             recorder: Recorder::new(config.record),
             expect: None,
             settings: config.settings,
+            fresh_wakers: false,
             choices: 0,
             picks: Vec::new(),
             cancellations_left: config.settings.cancellations,
@@ -126,12 +129,14 @@ impl Core {
             cancellations: 0,
             slips: 0,
         };
-        core.watch();
+        core.heed();
         core
     }
 
-    /// The kernel says what it touches, if a scheduler wants to know.
-    fn watch(&mut self) {
+    /// Does what the scheduler wants in this run: the kernel says what it touches, tasks get other
+    /// wakers.
+    fn heed(&mut self) {
+        self.fresh_wakers = self.settings.fresh_wakers && !self.scheduler.keeps_wakers();
         let footprints = self.steps.as_ref().is_some_and(|log| log.footprints());
         self.kernel.watch(footprints);
     }
@@ -162,7 +167,7 @@ impl Core {
         if let Some(names) = &mut self.step_names {
             names.reset();
         }
-        self.watch();
+        self.heed();
         left
     }
 

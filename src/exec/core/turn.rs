@@ -80,7 +80,7 @@ impl Core {
             Entry::Drop(message) => Start::Drop(body, message),
             _ => {
                 let waker = match info.waker.take() {
-                    Some(waker) if !self.settings.fresh_wakers => waker,
+                    Some(waker) if !self.fresh_wakers => waker,
                     old => self.new_waker(task, old, inbox),
                 };
                 self.polling = Arc::as_ptr(&waker);
@@ -101,7 +101,7 @@ impl Core {
     ) -> Arc<TaskWaker> {
         let info = self.tasks.get_mut(task.index()).expect("a stepping task is known");
         info.kept.recount();
-        let fresh = self.settings.fresh_wakers;
+        let fresh = self.fresh_wakers;
         info.waker_generation = info.waker_generation.wrapping_add(fresh.into());
         let wake = Wake { task, generation: info.waker_generation };
         let used = old.or_else(|| self.free_wakers.pop()).filter(|old| old.reuse(wake));

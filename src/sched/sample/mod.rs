@@ -1,6 +1,7 @@
 //! Random orders, by one algorithm per file. What an algorithm must know of the program (how long a
-//! run is, what steps will touch) it learns from the first four runs of the seed, which walk at
-//! random, and from nothing else: so a run can be had again.
+//! run is, what steps will touch) it learns from the first four runs of the seed, and from nothing
+//! else: so a run can be had again. Two of them walk at random and two by random priorities: in the
+//! ones tasks wait for each other, in the others they meet nobody.
 
 mod learn;
 mod pct;
@@ -27,6 +28,8 @@ use crate::{
 
 /// So many runs of a seed only teach.
 const LESSONS: u64 = 4;
+/// They go by these in turn.
+const TEACHERS: [Algorithm; 2] = [Algorithm::Random, Algorithm::Pct(1)];
 
 /// How orders are sampled. None is the best: which bugs it finds, and how soon, differs by orders
 /// of magnitude.
@@ -250,14 +253,16 @@ impl Sampler {
     fn begin(&mut self) {
         let Sampler { seed, run, .. } = *self;
         self.walk = RandomWalk::new(seed, run);
-        let algorithm = match self.algorithm {
-            Algorithm::Portfolio => portfolio::member(run),
-            algorithm => algorithm,
-        };
         let swarms = matches!(self.algorithm, Algorithm::Portfolio | Algorithm::Swarm);
         self.swarm = swarms.then(|| Swarm::new(seed, run));
         let learns = Sampler::learns(self.algorithm, LESSONS);
-        self.lesson = (learns && run < LESSONS).then(Lesson::default);
+        let teaches = learns && run < LESSONS;
+        self.lesson = teaches.then(Lesson::default);
+        let algorithm = match self.algorithm {
+            _ if teaches => TEACHERS[(run % 2) as usize],
+            Algorithm::Portfolio => portfolio::member(run - LESSONS),
+            algorithm => algorithm,
+        };
         let mut luck = Luck::new(seed, run);
         if learns && run >= LESSONS {
             let one_in = self.learned.faults.map(|faults| match luck.below(2) {
@@ -269,7 +274,6 @@ impl Sampler {
             self.swarm.iter_mut().for_each(|swarm| swarm.walk().faults_one_in(one_in));
         }
         self.order = match algorithm {
-            _ if run < LESSONS => None,
             Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck, depth, &self.learned))),
             Algorithm::Pos => Some(Box::new(pos::Pos::new(luck, &self.learned))),
             Algorithm::Urw => Some(Box::new(urw::Urw::new(luck, &self.learned))),
@@ -323,6 +327,10 @@ impl Scheduler for Sampler {
             (None, Some(order)) => order.watches(),
             (None, None) => Watch::Nothing,
         }
+    }
+
+    fn keeps_wakers(&self) -> bool {
+        self.swarm.as_ref().is_some_and(Scheduler::keeps_wakers)
     }
 
     fn stepped(&mut self, step: Step) {

@@ -1,6 +1,6 @@
 //! Which algorithm a run of the portfolio is by.
 
-use super::{Algorithm, LESSONS};
+use super::Algorithm;
 
 /// The random walk comes most often: it alone does not mind tasks that have nothing to do with the
 /// bug. Then the one that finds what is deepest.
@@ -18,10 +18,7 @@ const TURNS: [Algorithm; 11] = [
     Algorithm::PctUrw(2),
 ];
 
-/// The algorithm of this run. The first ones walk at random.
-pub(super) fn member(run: u64) -> Algorithm {
-    match run.checked_sub(LESSONS) {
-        Some(turn) => TURNS[(turn % TURNS.len() as u64) as usize],
-        None => Algorithm::Random,
-    }
+/// The algorithm of this turn.
+pub(super) fn member(turn: u64) -> Algorithm {
+    TURNS[(turn % TURNS.len() as u64) as usize]
 }
