@@ -115,7 +115,10 @@ pub use exec::{
     call_exception_handler, call_soon, choose, current_task, interrupt, is_running, iteration, log,
     loop_handle, raw, stop,
 };
-pub use pool::{ThreadPool, run_in_executor, set_default_executor, thread, to_thread};
+pub use pool::{
+    ProcessPool, ThreadPool, ThreadsafeFuture, run_in_executor, set_default_executor, thread,
+    to_thread,
+};
 pub use run::{Loop, Runner, run, trace_of};
 pub use sync::{
     Barrier, BoundedSemaphore, Condition, ConditionGuard, Event, Items, LifoQueue, Lock, LockGuard,

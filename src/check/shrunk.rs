@@ -290,6 +290,7 @@ fn deeds(names: &StepNames, trace: &Trace, step: StepId) -> String {
             Kind::Turn,
             Kind::Sleep,
             Kind::Park,
+            Kind::Drop,
         ];
         let clocks = [Kind::Advance, Kind::Slip];
         event.step == number && !routine.contains(&event.kind) && !clocks.contains(&event.kind)

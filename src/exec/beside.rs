@@ -5,57 +5,73 @@
 //! any other order a turn may come between any two handles, or later.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-    sync::Arc,
+    cell::RefCell, cmp::Reverse, collections::BTreeMap, panic::Location, rc::Rc, sync::Arc,
     time::Duration,
 };
 
 use super::{
     context::running,
     core::Core,
-    job::Said,
+    job::Awaited,
     names::{Made, ObjectInfo},
     record::Thing,
-    report::Panic,
     shell::{Closure, Shell},
     step_names::Owner,
 };
 use crate::{
-    kernel::{Action, Handle},
+    kernel::Handle,
     sched::{Access, ChoiceKind, StepId},
-    trace::Kind,
+    trace::{Kind, mix_bytes},
 };
 
 /// Names somebody beside the loop, in one run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BesideId(usize);
 
 /// What somebody beside the loop is to do after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
-    /// It is ready for another.
+    /// It goes on, unless somebody else is chosen.
+    Again,
+    /// It is ready for another, after everybody else.
     Ready,
     /// It is, at this time in ns.
     At(u64),
     /// It waits until somebody makes it ready.
     Parked,
+    /// The same, but not beyond this time.
+    ParkedUntil(u64),
 }
 
 /// One turn.
 pub(crate) type Turn = Rc<dyn Fn() -> After>;
 
-/// A time in ns, and a number of its own.
-type Since = (u64, u64);
+/// So often somebody goes on before others in asyncio's order: CPython's threads take turns, too.
+const AGAIN_MAX: u32 = 100;
+
+/// Who has a turn before whom in asyncio's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Whoever goes on; of several who had a turn last.
+    Again(Reverse<u64>),
+    /// By a time in ns, and a number of its own.
+    Since(u64, u64),
+}
 
 struct Info {
     object: ObjectInfo,
     label: Arc<str>,
+    spawned_at: &'static Location<'static>,
     made: Made,
     turns: u32,
+    /// How often in a row it has gone on.
+    again: u32,
     turn: Turn,
     is_parked: bool,
+    /// Where it is among those asleep, if it is parked for a time.
+    until: Option<Place>,
+    /// What its job waits for.
+    awaited: Option<Arc<dyn Awaited>>,
 }
 
 /// Who is beside the loop.
@@ -63,11 +79,11 @@ struct Info {
 pub(crate) struct Beside {
     all: Vec<Info>,
     /// By since when, and in which order they came to be.
-    ready: BTreeMap<Since, BesideId>,
+    ready: BTreeMap<Place, BesideId>,
     /// Those that have let others go first: until the loop has had an iteration, if it has one.
     yielded: Vec<BesideId>,
     /// By until when.
-    asleep: BTreeMap<Since, BesideId>,
+    asleep: BTreeMap<Place, BesideId>,
     counted: u64,
     /// The turns that come now are of the iteration that is about to begin.
     between: bool,
@@ -107,19 +123,35 @@ impl Beside {
     }
 
     fn ready_since(&mut self, now: u64, id: BesideId) {
-        let since = (now, self.count());
+        let since = Place::Since(now, self.count());
         self.ready.insert(since, id);
     }
 
-    fn sleep_until(&mut self, at: u64, id: BesideId) {
-        let until = (at, self.count());
+    fn go_on(&mut self, id: BesideId) {
+        let place = Place::Again(Reverse(self.count()));
+        self.ready.insert(place, id);
+    }
+
+    fn sleep_until(&mut self, at: u64, id: BesideId) -> Place {
+        let until = Place::Since(at, self.count());
         self.asleep.insert(until, id);
+        until
+    }
+
+    /// When the first of those asleep wakes.
+    fn wakes_at(&self) -> Option<u64> {
+        match self.asleep.first_key_value()? {
+            (&Place::Since(at, _), _) => Some(at),
+            (Place::Again(_), _) => None,
+        }
     }
 
     /// Whoever has slept for long enough is ready, in order of time.
     fn wake_due(&mut self, now: u64) {
-        while let Some(first) = self.asleep.first_entry().filter(|first| first.key().0 <= now) {
-            let (since, id) = first.remove_entry();
+        while self.wakes_at().is_some_and(|at| at <= now) {
+            let (since, id) = self.asleep.pop_first().expect("just seen");
+            let info = &mut self.all[id.0];
+            (info.is_parked, info.until) = (false, None);
             self.ready.insert(since, id);
         }
     }
@@ -163,21 +195,68 @@ impl Core {
     pub(crate) fn add_beside(
         &mut self,
         what: &'static str,
-        label: Arc<str>,
+        name: Option<Arc<str>>,
         turn: Turn,
     ) -> BesideId {
         let object = self.new_object(what);
-        let info = Info { object, label, made: Made::default(), turns: 0, turn, is_parked: true };
+        let info = Info {
+            label: name.unwrap_or_else(|| object.label()),
+            object,
+            spawned_at: Location::caller(),
+            made: Made::default(),
+            turns: 0,
+            again: 0,
+            turn,
+            is_parked: true,
+            until: None,
+            awaited: None,
+        };
         self.beside.all.push(info);
         BesideId(self.beside.all.len() - 1)
     }
 
+    /// The path of somebody beside the loop: its key, and as text.
+    pub(crate) fn path_beside(&self, id: BesideId) -> (u64, String) {
+        let object = &self.beside.all[id.0].object;
+        (object.path_key(), object.path().to_string())
+    }
+
+    /// The job that it runs has been submitted there.
+    pub(crate) fn runs_job_from(&mut self, id: BesideId, place: &'static Location<'static>) {
+        self.beside.all[id.0].spawned_at = place;
+    }
+
+    /// It is about to wait for this.
+    pub(super) fn waits_beside_for(&mut self, id: BesideId, awaited: Arc<dyn Awaited>) {
+        self.beside.all[id.0].awaited = Some(awaited);
+    }
+
+    /// Who beside the loop waits for what others share: its name, where its job comes from, and
+    /// what it waits for.
+    pub(super) fn waiting_beside(
+        &self,
+    ) -> impl Iterator<Item = (BesideId, Arc<str>, &'static Location<'static>, &Arc<dyn Awaited>)>
+    {
+        self.beside.all.iter().enumerate().filter_map(|(at, info)| {
+            let awaited = info.awaited.as_ref().filter(|_| info.is_parked)?;
+            Some((BesideId(at), info.label.clone(), info.spawned_at, awaited))
+        })
+    }
+
+    pub(crate) fn label_beside(&self, id: BesideId) -> Option<Arc<str>> {
+        self.beside.all.get(id.0).map(|info| info.label.clone())
+    }
+
     /// Makes somebody beside the loop ready, who is parked.
     pub(crate) fn ready_beside(&mut self, id: BesideId) {
-        let info = &mut self.beside.all[id.0];
+        let Some(info) = self.beside.all.get_mut(id.0) else { return };
         if !std::mem::replace(&mut info.is_parked, false) {
             return;
         }
+        if let Some(until) = info.until.take() {
+            self.beside.asleep.remove(&until);
+        }
+        let info = &self.beside.all[id.0];
         let key = info.object.path_key();
         self.beside.ready_since(self.kernel.now(), id);
         self.touch(key, Access::Ready);
@@ -252,7 +331,7 @@ impl Core {
     /// If nothing else is ready and somebody beside the loop sleeps for the shortest time, the
     /// clock moves to its end.
     fn advance_to_beside(&mut self) -> bool {
-        let Some((&(at, _), _)) = self.beside.asleep.first_key_value() else { return false };
+        let Some(at) = self.beside.wakes_at() else { return false };
         let now = self.kernel.now();
         let is_later = self.kernel.next_deadline().is_some_and(|deadline| deadline < at);
         if self.kernel.ready_len() > 0 || self.beside.is_ready() || at <= now || is_later {
@@ -271,6 +350,7 @@ impl Core {
         self.recorder.begin_step();
         let info = &mut self.beside.all[id.0];
         info.turns += 1;
+        info.awaited = None;
         let (path, made, turn) = (info.object.path(), info.made, info.turn.clone());
         let label = self.recorder.trace.is_some().then(|| info.label.clone());
         self.enter_as(path, made, label);
@@ -280,56 +360,66 @@ impl Core {
 
     fn end_turn_beside(&mut self, id: BesideId, after: After) {
         let now = self.kernel.now();
+        let again = self.beside.all[id.0].again;
+        let after = match after {
+            After::Again if again == AGAIN_MAX => After::Ready,
+            after => after,
+        };
         match after {
+            After::Again => {}
             After::Ready => self.note(Kind::Yield, Thing::None, 0),
             After::At(at) => self.note(Kind::Sleep, Thing::None, at.saturating_sub(now)),
-            After::Parked => self.note(Kind::Park, Thing::None, 0),
+            After::Parked | After::ParkedUntil(_) => self.note_park(id),
         }
         let made = self.actor.made;
         self.leave();
         let info = &mut self.beside.all[id.0];
         info.made = made;
-        match after {
-            After::Ready => self.beside.yielded.push(id),
-            After::At(at) if at <= now => self.beside.ready_since(now, id),
-            After::At(at) => self.beside.sleep_until(at, id),
-            After::Parked => info.is_parked = true,
-        }
-        if after == After::Ready || matches!(after, After::At(at) if at <= now) {
+        info.again = if after == After::Again { again + 1 } else { 0 };
+        info.is_parked = matches!(after, After::Parked | After::ParkedUntil(_));
+        let is_ready = match after {
+            After::Again => {
+                self.beside.go_on(id);
+                true
+            }
+            After::Ready => {
+                self.beside.yielded.push(id);
+                true
+            }
+            After::At(at) if at <= now => {
+                self.beside.ready_since(now, id);
+                true
+            }
+            After::At(at) => {
+                self.beside.sleep_until(at, id);
+                false
+            }
+            After::Parked => false,
+            After::ParkedUntil(at) => {
+                let until = self.beside.sleep_until(at, id);
+                self.beside.all[id.0].until = Some(until);
+                false
+            }
+        };
+        if is_ready {
             let key = self.beside.all[id.0].object.path_key();
             self.touch(key, Access::Ready);
+        }
+    }
+
+    fn note_park(&mut self, id: BesideId) {
+        match self.beside.all[id.0].awaited.clone() {
+            Some(awaited) => {
+                let (verb, label) = ("waits for", awaited.label());
+                let key = mix_bytes(0, label.as_bytes());
+                self.note(Kind::Park, Thing::Deed { verb, label: &label, key }, 0);
+            }
+            None => self.note(Kind::Park, Thing::None, 0),
         }
     }
 }
 
 impl Shell {
-    /// Schedules a callback, as `call_soon_threadsafe` from beside the loop.
-    pub(crate) fn call_from_beside(&self, what: &'static str, callback: Closure) {
-        let mut core = self.core.borrow_mut();
-        let call = core.kernel.call_soon(Action::Closure);
-        core.name_call(call, what, Some(callback));
-        core.note(Kind::Schedule, Thing::Call(call), 0);
-    }
-
-    /// What a job has said in its turn.
-    pub(crate) fn hear(&self, said: Vec<Said>) {
-        let mut core = self.core.borrow_mut();
-        for said in said {
-            match said {
-                Said::Log(text) => core.note(Kind::Log, Thing::Text(&text), 0),
-            }
-        }
-    }
-
-    /// The job that is over has panicked. Gives what to set when somebody has looked at it.
-    pub(crate) fn job_panicked(&self, message: Arc<str>) -> Rc<Cell<bool>> {
-        self.core.borrow_mut().note(Kind::Panicked, Thing::Text(&message), 0);
-        let seen = Rc::new(Cell::new(false));
-        let panic = Panic { task: "a job".into(), message, seen: seen.clone() };
-        self.panics.borrow_mut().push(panic);
-        seen
-    }
-
     /// The turns that come where the loop waits, and the moves of the clock to the next of them.
     ///
     /// Says whether the next turn is one beside the loop, too, though in no iteration: in a search
@@ -408,6 +498,6 @@ pub fn call_from_outside(delay: Duration, callback: impl FnOnce() + 'static) {
     let ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
     let mut core = shell.core.borrow_mut();
     let at = core.kernel.now().saturating_add(ns);
-    let id = core.add_beside("outside", "outside".into(), call);
+    let id = core.add_beside("outside", Some("outside".into()), call);
     core.ready_beside_at(id, at);
 }

@@ -5,13 +5,17 @@ use std::{
     fmt::Display,
     marker::PhantomData,
     rc::Rc,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use super::{
     handle::Handle,
     job::{Said, job},
+    names::Copy,
     raw::TaskRef,
     record::Thing,
     report::ExceptionContext,
@@ -293,15 +297,16 @@ pub fn choose(options: u32) -> u32 {
 /// ```
 pub struct ContextVar<T> {
     id: u64,
-    name: Rc<str>,
-    default: Option<Rc<T>>,
+    name: Arc<str>,
+    default: Option<Arc<T>>,
+    copy: Option<Copy>,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T> Clone for ContextVar<T> {
     fn clone(&self) -> Self {
         let (name, default) = (self.name.clone(), self.default.clone());
-        ContextVar { id: self.id, name, default, value: PhantomData }
+        ContextVar { id: self.id, name, default, copy: self.copy, value: PhantomData }
     }
 }
 
@@ -321,7 +326,7 @@ impl<T: 'static> ContextVar<T> {
         // Tells variables apart; never in a trace.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        ContextVar { id, name: name.into(), default: None, value: PhantomData }
+        ContextVar { id, name: name.into(), default: None, copy: None, value: PhantomData }
     }
 
     /// With a value for where none was set.
@@ -332,8 +337,46 @@ impl<T: 'static> ContextVar<T> {
     /// assert_eq!(depth.get(), Some(0));
     /// ```
     pub fn with_default(mut self, default: T) -> ContextVar<T> {
-        self.default = Some(Rc::new(default));
+        self.default = Some(Arc::new(default));
         self
+    }
+
+    /// Its values travel into the jobs of [`to_thread`](crate::to_thread), which runs them in a
+    /// copy of the context; a job starts with what it was at the call, and what it sets nobody else
+    /// sees. Jobs are on other threads, so a value must be `Send`.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{ContextVar, Error, run, to_thread};
+    /// let user = ContextVar::new("user").travels();
+    /// run(async move {
+    ///     user.set("ann");
+    ///     let theirs = user.clone();
+    ///     let job = to_thread(move || {
+    ///         let seen = theirs.get();
+    ///         theirs.set("bob");
+    ///         (seen, theirs.get())
+    ///     });
+    ///     assert_eq!(job.await?, (Some("ann"), Some("bob")));
+    ///     assert_eq!(user.get(), Some("ann"));
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
+    pub fn travels(mut self) -> ContextVar<T>
+    where
+        T: Clone + Send,
+    {
+        self.copy = Some(|value| {
+            Box::new(value.downcast_ref::<T>().expect("a variable has one type").clone())
+        });
+        self
+    }
+
+    fn copy(&self) -> Copy {
+        let name = &self.name;
+        self.copy.unwrap_or_else(|| {
+            panic!("the context variable {name} is used in a job: make it with `travels()`")
+        })
     }
 
     /// The variable's name.
@@ -347,17 +390,29 @@ impl<T: 'static> ContextVar<T> {
     }
 
     /// The value in the current context, else the default.
+    ///
+    /// # Panics
+    /// In a job, of a variable that does not [travel](ContextVar::travels).
     pub fn get(&self) -> Option<T>
     where
         T: Clone,
     {
+        if let Some(job) = job() {
+            self.copy();
+            let context = job.context().borrow();
+            let value = context.get(&self.id).and_then(|value| value.downcast_ref::<T>());
+            return value.or(self.default.as_deref()).cloned();
+        }
         let value = try_with(|shell| shell.core.borrow().context().get(self.id)).flatten();
         let value =
             value.map(|value: Rc<dyn Any>| value.downcast::<T>().expect("a variable has one type"));
-        value.or_else(|| self.default.clone()).map(|value| (*value).clone())
+        value.as_deref().or(self.default.as_deref()).cloned()
     }
 
     /// Sets the value in the current context. Nothing outside a run.
+    ///
+    /// # Panics
+    /// In a job, of a variable that does not [travel](ContextVar::travels).
     ///
     /// # Examples
     /// ```
@@ -372,8 +427,13 @@ impl<T: 'static> ContextVar<T> {
     /// }).unwrap();
     /// ```
     pub fn set(&self, value: T) {
+        if let Some(job) = job() {
+            job.context().borrow_mut().insert(self.id, self.copy()(&value));
+            return;
+        }
+        let value = Rc::new(value);
         let old =
-            try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, Rc::new(value)));
+            try_with(|shell| shell.core.borrow_mut().context_mut().set(self.id, value, self.copy));
         drop(old);
     }
 }

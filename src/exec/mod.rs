@@ -45,11 +45,11 @@ pub use context::{
 };
 pub use error::{Cancelled, Error};
 pub use handle::Handle;
-pub(crate) use job::{Executors, JobSide, Said, job, set_job};
+pub(crate) use job::{Awaited, Deed, Executors, JobSide, Said, did, job, set_job, wake_parked};
 #[cfg(feature = "lockstep")]
 use lockstep::Machine;
-pub(crate) use names::{Holder, Outlet};
-pub(crate) use object::Watched;
+pub(crate) use names::{Holder, Outlet, Travelled};
+pub(crate) use object::{Object, Watched};
 pub use raw::TaskRef;
 pub use record::Divergence;
 pub(crate) use record::{Expect, Thing};
@@ -57,7 +57,7 @@ pub use report::{ExceptionContext, RunReport, TaskPanic};
 pub(crate) use scopes::ScopeId;
 pub(crate) use shell::{Entered, Shell, try_with};
 pub(crate) use step_names::StepNames;
-pub(crate) use stuck::Stuck;
 pub use stuck::{Deadlock, Endless, StuckTask};
+pub(crate) use stuck::{Stuck, Waiting};
 pub use threadsafe::{LoopHandle, loop_handle};
 pub(crate) use wait::{NextTurn, Wait};

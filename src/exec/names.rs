@@ -4,6 +4,7 @@
 use std::{
     any::Any,
     cell::Cell,
+    collections::BTreeMap,
     panic::Location,
     rc::{Rc, Weak},
     sync::Arc,
@@ -13,10 +14,11 @@ use std::{
 use super::{
     scopes::ScopeId,
     shell::{Body, Closure},
+    stuck::Waiting,
     waker::TaskWaker,
 };
 use crate::{
-    kernel::{FutureId, TaskId},
+    kernel::FutureId,
     trace::{Mark, Parent, Path, mix, mix_bytes},
 };
 
@@ -151,7 +153,7 @@ pub(crate) struct CallInfo {
 }
 
 /// Who holds an object that others wait for: the object keeps it up to date.
-pub(crate) type Holder = Rc<Cell<Option<TaskId>>>;
+pub(crate) type Holder = Rc<Cell<Option<Waiting>>>;
 
 impl ObjectInfo {
     pub(crate) fn new(what: &'static str, maker: Parent, ordinal: u32) -> ObjectInfo {
@@ -237,24 +239,52 @@ impl<T> Table<T> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context(Option<Rc<Vec<Binding>>>);
 
-/// A variable's id and its value.
-type Binding = (u64, Rc<dyn Any>);
+/// A variable's value.
+#[derive(Clone, Debug)]
+struct Binding {
+    variable: u64,
+    value: Rc<dyn Any>,
+    copy: Option<Copy>,
+}
+
+/// Copies a value for another thread.
+pub(crate) type Copy = fn(&dyn Any) -> Box<dyn Any + Send>;
+
+/// The values that have travelled to another thread, by variable.
+pub(crate) type Travelled = BTreeMap<u64, Box<dyn Any + Send>>;
 
 impl Context {
     pub(crate) fn get(&self, variable: u64) -> Option<Rc<dyn Any>> {
-        let values = self.0.as_ref()?;
-        values.iter().find(|(id, _)| *id == variable).map(|(_, value)| value.clone())
+        let mut values = self.0.as_ref()?.iter();
+        values.find(|binding| binding.variable == variable).map(|binding| binding.value.clone())
     }
 
     /// Gives the value that was there, for the caller to drop.
-    pub(crate) fn set(&mut self, variable: u64, value: Rc<dyn Any>) -> Option<Rc<dyn Any>> {
+    pub(crate) fn set(
+        &mut self,
+        variable: u64,
+        value: Rc<dyn Any>,
+        copy: Option<Copy>,
+    ) -> Option<Rc<dyn Any>> {
         let values = Rc::make_mut(self.0.get_or_insert_default());
-        match values.iter_mut().find(|(id, _)| *id == variable) {
-            Some((_, old)) => Some(std::mem::replace(old, value)),
+        match values.iter_mut().find(|binding| binding.variable == variable) {
+            Some(binding) => {
+                binding.copy = copy;
+                Some(std::mem::replace(&mut binding.value, value))
+            }
             None => {
-                values.push((variable, value));
+                values.push(Binding { variable, value, copy });
                 None
             }
         }
+    }
+
+    /// Copies of those values that may go to another thread.
+    pub(crate) fn travelled(&self) -> Travelled {
+        let values = self.0.iter().flat_map(|values| values.iter());
+        let copied = values.filter_map(|Binding { variable, value, copy }| {
+            Some((*variable, copy.as_ref()?(&**value)))
+        });
+        copied.collect()
     }
 }

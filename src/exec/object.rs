@@ -1,8 +1,15 @@
 //! Shared state that a search knows by a name.
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::{
+    cell::{Ref, RefCell, RefMut},
+    sync::Arc,
+};
 
-use super::{core::Core, shell::try_with};
+use super::{
+    core::Core,
+    job::{Said, job},
+    shell::try_with,
+};
 use crate::{
     sched::Access,
     trace::{mix, mix_bytes},
@@ -44,13 +51,33 @@ pub struct Object {
 }
 
 impl Object {
-    /// A new object of the running task or callback. `what` tells kinds of objects apart.
+    /// A new object of the running task, callback or job. `what` tells kinds of objects apart.
     pub fn new(what: &'static str) -> Object {
         let made = try_with(|shell| {
             let key = shell.core.borrow_mut().new_shared(what);
             Object { key, run: shell.serial.get() }
         });
-        made.unwrap_or(Object { key: 0, run: 0 })
+        made.or_else(|| Some(job()?.new_object(what).0)).unwrap_or(Object { key: 0, run: 0 })
+    }
+
+    /// The same, and how it is called in texts: `Mutex o1` is the first object of main.
+    pub(crate) fn labelled(what: &'static str) -> (Object, Arc<str>) {
+        if let Some(job) = job() {
+            return job.new_object(what);
+        }
+        let object = Object::new(what);
+        let label = try_with(|shell| shell.core.borrow().label_of_shared(what));
+        (object, label.unwrap_or_else(|| format!("{what} from outside").into()))
+    }
+
+    /// The object of this name in the run of this number.
+    pub(crate) fn of(what: &'static str, maker: u64, ordinal: u64, run: u64) -> Object {
+        let maker = mix(maker, SHARED);
+        Object { key: mix(mix_bytes(maker, what.as_bytes()), ordinal), run }
+    }
+
+    pub(crate) fn key(self) -> u64 {
+        self.key
     }
 
     /// A part of it that is touched by itself: the slot of a queue.
@@ -75,22 +102,38 @@ impl Object {
     /// ```
     #[inline]
     pub fn touch(self, access: Access) {
-        try_with(|shell| {
+        let touched = try_with(|shell| {
             // Something of the loop's own that is dropped in the loop's own time touches nothing.
             let Ok(mut core) = shell.core.try_borrow_mut() else { return };
-            match self.run == shell.serial.get() {
-                true => core.touch(self.key, access),
-                false => core.touch_all(),
-            }
+            self.touch_in(&mut core, shell.serial.get(), access);
         });
+        if touched.is_none()
+            && let Some(job) = job()
+        {
+            job.say(Said::Touched(self, access));
+        }
+    }
+
+    pub(super) fn touch_in(self, core: &mut Core, run: u64, access: Access) {
+        match self.run == run {
+            true => core.touch(self.key, access),
+            false => core.touch_all(),
+        }
     }
 }
 
 impl Core {
     fn new_shared(&mut self, what: &'static str) -> u64 {
         self.actor.made.shared += 1;
-        let maker = mix(self.actor.key(), SHARED);
-        mix(mix_bytes(maker, what.as_bytes()), self.actor.made.shared.into())
+        Object::of(what, self.actor.key(), self.actor.made.shared.into(), 0).key
+    }
+
+    fn label_of_shared(&self, what: &str) -> Arc<str> {
+        let (maker, ordinal) = (self.actor_path(), self.actor.made.shared);
+        match maker.is_root() {
+            true => format!("{what} o{ordinal}").into(),
+            false => format!("{what} {maker}/o{ordinal}").into(),
+        }
     }
 }
 

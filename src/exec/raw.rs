@@ -23,7 +23,7 @@ use std::{
     task::Poll,
 };
 
-pub use super::{beside::call_from_outside, object::Object};
+pub use super::{beside::call_from_outside, job::job_point, object::Object};
 use super::{
     error::{Cancelled, Error},
     names::{Holder, Outlet},

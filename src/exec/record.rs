@@ -15,6 +15,12 @@ pub(crate) enum Thing<'a> {
     Future(FutureId),
     Call(CallId),
     Text(&'a str),
+    /// What somebody did with something that threads share; the key stands for both.
+    Deed {
+        verb: &'a str,
+        label: &'a str,
+        key: u64,
+    },
 }
 
 /// The digest always, the events if they are wanted.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::core::Core;
 use crate::{
     kernel::{CallId, FutureId, Handle, TaskId, Touched},
-    sched::{ABANDON, Access, ChoiceKind, Footprint, InStep, Menu, Step, StepId, Watch},
+    sched::{ABANDON, Access, ChoiceKind, END, Footprint, InStep, Menu, Step, StepId, Watch},
     trace::{Pick, mix},
 };
 
@@ -24,7 +24,7 @@ pub(crate) enum Shared {
     /// The invariants at rest.
     AtEnd = 4,
     /// The end of the run.
-    End = 5,
+    End = END,
 }
 
 /// What a task was called that is forgotten.

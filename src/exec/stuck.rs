@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    beside::BesideId,
     core::Core,
     error::Error,
     names::Kept,
@@ -16,6 +17,14 @@ use super::{
     waker::TaskWaker,
 };
 use crate::kernel::{FutureId, OnCancel, TaskId};
+
+/// Who may wait for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Waiting {
+    Task(TaskId),
+    /// A job, by its worker.
+    Job(BesideId),
+}
 
 /// How many tasks a text names.
 const TASKS_SHOWN: usize = 20;
@@ -89,17 +98,17 @@ impl fmt::Display for Endless {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
-    /// The stuck tasks, in order of creation.
+    /// The stuck tasks, in order of creation; and the workers whose jobs are.
     pub tasks: Vec<StuckTask>,
-    /// Tasks each of which waits for the next, and the last for the first; empty if there is no
-    /// such cycle that the loop can see.
+    /// Tasks and workers each of which waits for the next, and the last for the first; empty if
+    /// there is no such cycle that the loop can see.
     pub cycle: Vec<Arc<str>>,
     /// The task that went on when it was polled once more: what it waited for is there, and
     /// nobody woke it. See [`Config::probe`](crate::Config::probe).
     pub lost_wakeup: Option<Arc<str>>,
 }
 
-/// A task that waits for what never comes.
+/// A task, or a job by its worker's name, that waits for what never comes.
 ///
 /// # Examples
 /// ```
@@ -145,21 +154,37 @@ impl fmt::Display for Deadlock {
 impl Core {
     /// Describes the live tasks, none of which can step.
     pub(crate) fn deadlock(&self) -> Deadlock {
-        let tasks = self.live_tasks();
-        let edges: BTreeMap<TaskId, Vec<TaskId>> = tasks
-            .iter()
-            .map(|&task| {
-                let blockers = self.kernel.awaits(task).flat_map(|future| self.blockers(future));
-                (task, blockers.collect())
-            })
-            .collect();
-        let cycle = cycle(&tasks, &edges);
-        let name = |task| self.label_of(Thing::Task(task)).unwrap_or_default();
+        let mut edges: BTreeMap<Waiting, Vec<Waiting>> = BTreeMap::new();
+        let (mut waiting, mut stuck) = (Vec::new(), Vec::new());
+        for task in self.live_tasks() {
+            let blockers = self.kernel.awaits(task).flat_map(|future| self.blockers(future));
+            edges.insert(Waiting::Task(task), blockers.collect());
+            waiting.push(Waiting::Task(task));
+            stuck.push(self.stuck_task(task));
+        }
+        for (job, name, spawned_at, awaited) in self.waiting_beside() {
+            let holder = awaited.holder();
+            edges.insert(Waiting::Job(job), holder.into_iter().collect());
+            waiting.push(Waiting::Job(job));
+            let held = holder.map(|holder| format!(", held up by {}", self.name_of(holder)));
+            let held = held.unwrap_or_default();
+            let waits_for = vec![format!("{}{held}", awaited.label())];
+            stuck.push(StuckTask { name, spawned_at: spawned_at.to_string(), waits_for });
+        }
+        let cycle = cycle(&waiting, &edges);
         Deadlock {
-            tasks: tasks.iter().map(|&task| self.stuck_task(task)).collect(),
-            cycle: cycle.into_iter().map(name).collect(),
+            tasks: stuck,
+            cycle: cycle.into_iter().map(|waiting| self.name_of(waiting)).collect(),
             lost_wakeup: None,
         }
+    }
+
+    fn name_of(&self, waiting: Waiting) -> Arc<str> {
+        let name = match waiting {
+            Waiting::Task(task) => self.label_of(Thing::Task(task)),
+            Waiting::Job(job) => self.label_beside(job),
+        };
+        name.unwrap_or_default()
     }
 
     fn stuck_task(&self, task: TaskId) -> StuckTask {
@@ -190,18 +215,17 @@ impl Core {
             _ => match self.blockers(future)[..] {
                 [] => label.to_string(),
                 ref holders => {
-                    let name = |&task| self.label_of(Thing::Task(task)).unwrap_or_default();
-                    let names: Vec<_> = holders.iter().map(name).collect();
+                    let names: Vec<_> = holders.iter().map(|&who| self.name_of(who)).collect();
                     format!("{label}, held up by {}", names.join(", "))
                 }
             },
         }
     }
 
-    /// The tasks that are to complete a future, as far as is known.
-    fn blockers(&self, future: FutureId) -> Vec<TaskId> {
+    /// Who is to complete a future, as far as is known.
+    fn blockers(&self, future: FutureId) -> Vec<Waiting> {
         match self.kernel.on_cancel(future) {
-            Some(&OnCancel::Task(task)) => vec![task],
+            Some(&OnCancel::Task(task)) => vec![Waiting::Task(task)],
             Some(OnCancel::Children(children)) => {
                 let open = children.iter().filter(|&&child| !self.kernel.is_done(child));
                 open.flat_map(|&child| self.blockers(child)).collect()
@@ -209,25 +233,29 @@ impl Core {
             _ => {
                 let info = self.futures.get(future.index());
                 let holder = info.and_then(|info| info.holder.as_ref()?.get());
-                holder.filter(|&task| !self.kernel.has_ended(task)).into_iter().collect()
+                let is_live = |holder: &Waiting| match *holder {
+                    Waiting::Task(task) => !self.kernel.has_ended(task),
+                    Waiting::Job(_) => true,
+                };
+                holder.filter(is_live).into_iter().collect()
             }
         }
     }
 }
 
-/// The first cycle that a walk from the oldest task meets.
-fn cycle(tasks: &[TaskId], edges: &BTreeMap<TaskId, Vec<TaskId>>) -> Vec<TaskId> {
-    let mut left_behind: BTreeSet<TaskId> = BTreeSet::new();
-    for &start in tasks {
+/// The first cycle that a walk from the first meets.
+fn cycle(all: &[Waiting], edges: &BTreeMap<Waiting, Vec<Waiting>>) -> Vec<Waiting> {
+    let mut left_behind: BTreeSet<Waiting> = BTreeSet::new();
+    for &start in all {
         let mut path = vec![start];
         let mut next = vec![0];
-        while let Some(&task) = path.last() {
+        while let Some(&waiting) = path.last() {
             let at = next.last_mut().expect("as long as the path");
-            let target = edges.get(&task).and_then(|targets| targets.get(*at)).copied();
+            let target = edges.get(&waiting).and_then(|targets| targets.get(*at)).copied();
             *at += 1;
             match target {
                 Some(target) if left_behind.contains(&target) => {}
-                Some(target) => match path.iter().position(|&task| task == target) {
+                Some(target) => match path.iter().position(|&waiting| waiting == target) {
                     Some(from) => return path.split_off(from),
                     None => {
                         path.push(target);
@@ -235,7 +263,7 @@ fn cycle(tasks: &[TaskId], edges: &BTreeMap<TaskId, Vec<TaskId>>) -> Vec<TaskId>
                     }
                 },
                 None => {
-                    left_behind.insert(task);
+                    left_behind.insert(waiting);
                     path.pop();
                     next.pop();
                 }

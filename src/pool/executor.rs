@@ -2,16 +2,20 @@
 //! `asyncio.futures.wrap_future`, with workers that have their turns where CPython's loop waits.
 
 use std::{
-    any::Any,
-    cell::{Cell, RefCell},
-    collections::VecDeque,
+    cell::Cell,
+    panic::Location,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::worker::{When, Work, Worker};
+use super::{
+    crew::{Done, Job, Threads},
+    thread_pool::{Pool, Queued, Stage},
+    worker::Work,
+};
 use crate::{
-    exec::{After, BesideId, Error, Executors, Outlet, Shell, caught, running, try_with},
+    exec::{After, Error, Holder, Object, Outlet, Shell, Travelled, caught, running, try_with},
+    sched::Access,
     task::{Future, Outcome, Slot},
 };
 
@@ -39,91 +43,7 @@ const WORKERS: usize = 8;
 /// }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct ThreadPool(Rc<Pool>);
-
-/// A job that waits for a worker.
-struct Queued {
-    work: Work,
-    /// Hears that the job is over.
-    done: Box<dyn FnOnce()>,
-    stage: Rc<Cell<Stage>>,
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Queued,
-    Begun,
-    /// It was taken back before it began.
-    Cancelled,
-}
-
-struct Pool {
-    name: String,
-    most: usize,
-    queue: RefCell<VecDeque<Queued>>,
-    /// Whose workers they are.
-    run: Cell<u64>,
-    workers: RefCell<Vec<Rc<PoolWorker>>>,
-    is_shut: Cell<bool>,
-    /// Who waits for all jobs to be over.
-    idle: RefCell<Vec<Future<()>>>,
-}
-
-/// A thread with a job, and who hears that it is over.
-type Running = (Worker, Box<dyn FnOnce()>);
-
-/// A worker of a pool, in one run.
-struct PoolWorker {
-    id: BesideId,
-    name: Arc<str>,
-    /// Its job, between two turns.
-    job: RefCell<Option<Running>>,
-    /// It is to have a turn.
-    is_called: Cell<bool>,
-}
-
-/// What the run knows of executors: the default one, and threads for jobs.
-#[derive(Default)]
-struct Threads {
-    free: RefCell<Vec<Worker>>,
-    default: RefCell<Option<ThreadPool>>,
-    /// The pools of this run that have workers.
-    pools: RefCell<Vec<Rc<Pool>>>,
-}
-
-impl Executors for Threads {
-    fn end_run(&self, shell: &Shell) {
-        let when = When::of(shell);
-        for pool in self.pools.take() {
-            for worker in pool.workers.take() {
-                if let Some((thread, done)) = worker.job.take() {
-                    thread.unwind(when);
-                    self.free.borrow_mut().push(thread);
-                    drop(done);
-                }
-            }
-            drop(pool.queue.take());
-        }
-        drop(self.default.take());
-    }
-
-    fn end(&self) {
-        drop(self.free.take());
-    }
-
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
-    }
-}
-
-impl Threads {
-    fn of(shell: &Shell) -> Rc<Threads> {
-        let mut executors = shell.executors.borrow_mut();
-        let threads = executors.get_or_insert_with(|| Rc::new(Threads::default()));
-        threads.clone().as_any().downcast().expect("there is no other kind")
-    }
-}
+pub struct ThreadPool(pub(super) Rc<Pool>);
 
 impl ThreadPool {
     /// A pool of so many workers, which are called `pool_0` and so on. Their threads begin when
@@ -152,15 +72,7 @@ impl ThreadPool {
     /// ```
     pub fn named(name: impl Into<String>, workers: usize) -> ThreadPool {
         assert!(workers > 0, "a pool needs one worker at least");
-        ThreadPool(Rc::new(Pool {
-            name: name.into(),
-            most: workers,
-            queue: RefCell::default(),
-            run: Cell::new(0),
-            workers: RefCell::default(),
-            is_shut: Cell::new(false),
-            idle: RefCell::default(),
-        }))
+        ThreadPool(Rc::new(Pool::new(name.into(), workers, Object::new("ThreadPool"))))
     }
 
     /// As `shutdown(wait=False)`: takes no more jobs. Those it has run to their end.
@@ -179,7 +91,7 @@ impl ThreadPool {
     /// }).unwrap();
     /// ```
     pub fn shutdown(&self) {
-        self.0.is_shut.set(true);
+        self.0.shut();
     }
 }
 
@@ -210,6 +122,7 @@ impl ThreadPool {
 ///     Ok::<(), Error>(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn run_in_executor<F, O, M>(
     executor: Option<&ThreadPool>,
     job: F,
@@ -219,23 +132,52 @@ where
     O: Outcome<M> + Send,
 {
     let shell = try_with(Rc::clone).ok_or(Error::NoRunningLoop)?;
-    let threads = Threads::of(&shell);
     let pool = match executor {
-        Some(pool) => pool.0.clone(),
-        None => {
-            let mut default = threads.default.borrow_mut();
-            default.get_or_insert_with(|| ThreadPool::named("asyncio", WORKERS)).0.clone()
-        }
+        Some(ThreadPool(pool)) => pool.clone(),
+        None => default_pool(&shell),
     };
-    if pool.is_shut.get() {
+    submit(&shell, &pool, job, Travelled::default(), Panics::OfRun, Location::caller())
+}
+
+fn default_pool(shell: &Shell) -> Rc<Pool> {
+    let threads = Threads::of(shell);
+    let new = || {
+        // Whoever comes first makes it: it has a name of its own.
+        let object = Object::of("default executor", 0, 0, shell.serial.get());
+        Rc::new(Pool::new("asyncio".into(), WORKERS, object))
+    };
+    threads.default.borrow_mut().get_or_insert_with(new).clone()
+}
+
+/// Whose a panic of a job is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Panics {
+    /// One of the run, too.
+    OfRun,
+    /// The job's alone.
+    Own,
+}
+
+/// Queues a job. The future has what it comes to.
+pub(super) fn submit<F, O, M>(
+    shell: &Rc<Shell>,
+    pool: &Rc<Pool>,
+    job: F,
+    context: Travelled,
+    panics: Panics,
+    place: &'static Location<'static>,
+) -> Result<Future<O::Value, O::Error>, Error>
+where
+    F: FnOnce() -> O + Send + 'static,
+    O: Outcome<M> + Send,
+{
+    if pool.is_shut() {
         return Err(Error::ExecutorShutdown);
     }
-    let run = pool.run.replace(shell.serial.get());
-    if run != shell.serial.get() && !pool.workers.borrow().is_empty() {
-        pool.run.set(run);
-        return Err(Error::WrongLoop);
-    }
-    let slot = Slot::of_outcome::<O, M>(&shell, "executor job");
+    pool.enter(shell)?;
+    let slot = Slot::of_outcome::<O, M>(shell, "executor job");
+    let holder = Holder::default();
+    slot.raw.held_by(&holder);
     let future = Future::from_slot(slot.clone());
     let result: Arc<Mutex<Option<Result<O, String>>>> = Arc::default();
     let theirs = result.clone();
@@ -243,20 +185,24 @@ where
         let ran = caught(job);
         *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(ran);
     });
-    let done = Box::new(move || {
+    let done = Done::Callback(Box::new(move |worker| {
         let ran = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        copy_state(&slot, ran.expect("the job is over"));
-    });
+        copy_state(&slot, ran.expect("the job is over"), panics, worker);
+    }));
     let stage = Rc::new(Cell::new(Stage::Queued));
-    let queued = stage.clone();
+    let (queued, theirs) = (stage.clone(), pool.clone());
     future.add_done_callback(move |future| {
-        if future.is_cancelled() && queued.get() == Stage::Queued {
+        if !future.is_cancelled() {
+            return;
+        }
+        theirs.touch(Access::Write);
+        if queued.get() == Stage::Queued {
             queued.set(Stage::Cancelled);
             // The job is cancelled in its turn, and the loop hears of that.
             running().call_from_beside("executor result", Box::new(|| {}));
         }
     });
-    pool.submit(&shell, &threads, Queued { work, done, stage });
+    pool.submit(shell, Queued { job: Job { work, context, place, done, holder }, stage });
     Ok(future)
 }
 
@@ -276,11 +222,12 @@ where
 /// ```
 pub fn set_default_executor(executor: &ThreadPool) -> Result<(), Error> {
     let shell = try_with(Rc::clone).ok_or(Error::NoRunningLoop)?;
-    *Threads::of(&shell).default.borrow_mut() = Some(executor.clone());
+    *Threads::of(&shell).default.borrow_mut() = Some(executor.0.clone());
     Ok(())
 }
 
-/// As `asyncio.to_thread`: runs the job in the default executor, and waits for what it returns.
+/// As `asyncio.to_thread`: runs the job in the default executor, in a copy of the context
+/// ([`ContextVar::travels`](crate::ContextVar::travels)), and waits for what it returns.
 ///
 /// # Errors
 /// As [`run_in_executor`], and those of the job.
@@ -291,19 +238,26 @@ pub fn set_default_executor(executor: &ThreadPool) -> Result<(), Error> {
 /// let got: Result<i32, Error> = run(async { to_thread(|| 5).await });
 /// assert_eq!(got.unwrap(), 5);
 /// ```
-pub async fn to_thread<F, O, M>(job: F) -> Result<O::Value, O::Error>
+#[track_caller]
+pub fn to_thread<F, O, M>(job: F) -> impl std::future::Future<Output = Result<O::Value, O::Error>>
 where
     F: FnOnce() -> O + Send + 'static,
     O: Outcome<M> + Send,
 {
-    run_in_executor(None, job)?.await
+    let place = Location::caller();
+    async move {
+        let shell = try_with(Rc::clone).ok_or(Error::NoRunningLoop)?;
+        let context = shell.core.borrow().context().travelled();
+        let future = submit(&shell, &default_pool(&shell), job, context, Panics::OfRun, place)?;
+        drop(shell);
+        future.await
+    }
 }
 
 /// Has the run used its default executor, which it must shut down then?
 pub(crate) fn has_default_executor(shell: &Shell) -> bool {
-    let is_used = |ThreadPool(pool): &ThreadPool| !pool.workers.borrow().is_empty();
     shell.executors.borrow().is_some()
-        && Threads::of(shell).default.borrow().as_ref().is_some_and(is_used)
+        && Threads::of(shell).default.borrow().as_ref().is_some_and(|pool| pool.is_used())
 }
 
 /// As `loop.shutdown_default_executor()`: it takes no more jobs, and those it has come to their
@@ -311,21 +265,21 @@ pub(crate) fn has_default_executor(shell: &Shell) -> bool {
 pub(crate) async fn shutdown_default_executor() {
     let shell = running();
     let default = Threads::of(&shell).default.borrow().clone();
-    let Some(ThreadPool(pool)) = default else { return };
-    pool.is_shut.set(true);
-    if pool.workers.borrow().is_empty() {
+    let Some(pool) = default else { return };
+    pool.shut();
+    if !pool.is_used() {
         return;
     }
     let future: Future<()> = Future::new();
-    pool.idle.borrow_mut().push(future.clone());
+    pool.tell_when_idle(future.clone());
     // Whether all is over is seen where the loop waits next.
     let look = Rc::new(move || {
-        pool.tell_if_idle();
+        pool.tell_if_idle(&running());
         After::Parked
     });
     {
         let mut core = shell.core.borrow_mut();
-        let id = core.add_beside("executor shutdown", "executor shutdown".into(), look);
+        let id = core.add_beside("executor shutdown", Some("executor shutdown".into()), look);
         core.ready_beside(id);
     }
     drop(shell);
@@ -334,12 +288,20 @@ pub(crate) async fn shutdown_default_executor() {
 }
 
 /// `_copy_future_state`: the loop hears what the job came to, unless nobody waits any more.
-fn copy_state<O: Outcome<M>, M>(slot: &Rc<Slot<O::Value, O::Error>>, ran: Result<O, String>) {
+fn copy_state<O: Outcome<M>, M>(
+    slot: &Rc<Slot<O::Value, O::Error>>,
+    ran: Result<O, String>,
+    panics: Panics,
+    worker: &str,
+) {
     let shell = slot.raw.shell();
     match ran {
         Err(text) => {
             let message: Arc<str> = text.into();
-            let seen = shell.job_panicked(message.clone());
+            let seen = match panics {
+                Panics::OfRun => shell.job_panicked(worker, message.clone()),
+                Panics::Own => Rc::default(),
+            };
             if !slot.raw.is_done() {
                 slot.panicked(message, seen);
                 slot.raw.fail();
@@ -356,105 +318,5 @@ fn copy_state<O: Outcome<M>, M>(slot: &Rc<Slot<O::Value, O::Error>>, ran: Result
                 slot.raw.resolve()
             };
         }
-    }
-}
-
-impl Pool {
-    fn submit(self: &Rc<Pool>, shell: &Rc<Shell>, threads: &Rc<Threads>, job: Queued) {
-        self.queue.borrow_mut().push_back(job);
-        let mut workers = self.workers.borrow_mut();
-        if workers.is_empty() {
-            threads.pools.borrow_mut().push(self.clone());
-        }
-        let is_free =
-            |worker: &&Rc<PoolWorker>| !worker.is_called.get() && worker.job.borrow().is_none();
-        let mut core = shell.core.borrow_mut();
-        let worker = match workers.iter().find(is_free) {
-            Some(worker) => worker.clone(),
-            None if workers.len() == self.most => return,
-            None => {
-                let name: Arc<str> = format!("{}_{}", self.name, workers.len()).into();
-                let (pool, threads, at) = (self.clone(), threads.clone(), workers.len());
-                let id = core.add_beside(
-                    "worker",
-                    name.clone(),
-                    Rc::new(move || pool.turn(&threads, at)),
-                );
-                let (job, is_called) = (RefCell::default(), Cell::new(false));
-                workers.push(Rc::new(PoolWorker { id, name, job, is_called }));
-                workers[workers.len() - 1].clone()
-            }
-        };
-        worker.is_called.set(true);
-        core.ready_beside(worker.id);
-    }
-
-    /// A turn of a worker: to where its job blocks, or through jobs until there are no more.
-    fn turn(&self, threads: &Threads, at: usize) -> After {
-        let shell = running();
-        let when = When::of(&shell);
-        // What jobs share nobody sees, tracked or not.
-        shell.core.borrow_mut().touch_all();
-        let worker = self.workers.borrow()[at].clone();
-        worker.is_called.set(false);
-        loop {
-            let running = worker.job.take();
-            let (thread, done, (said, after)) = match running {
-                Some((thread, done)) => {
-                    let told = thread.go(when);
-                    (thread, done, told)
-                }
-                None => {
-                    let Some(Queued { work, done, .. }) = self.next_job() else { break };
-                    let thread = threads.free.borrow_mut().pop().unwrap_or_else(Worker::new);
-                    let told = thread.start(work, worker.name.clone(), when);
-                    (thread, done, told)
-                }
-            };
-            shell.hear(said);
-            match after {
-                Some(after) => {
-                    *worker.job.borrow_mut() = Some((thread, done));
-                    return after;
-                }
-                None => {
-                    threads.free.borrow_mut().push(thread);
-                    shell.call_from_beside("executor result", done);
-                }
-            }
-        }
-        self.tell_if_idle();
-        After::Parked
-    }
-
-    /// The next job that nobody has taken back.
-    fn next_job(&self) -> Option<Queued> {
-        let mut queue = self.queue.borrow_mut();
-        while let Some(job) = queue.pop_front() {
-            if job.stage.replace(Stage::Begun) == Stage::Queued {
-                return Some(job);
-            }
-        }
-        None
-    }
-
-    /// Tells those who wait for it if no job is left.
-    fn tell_if_idle(&self) {
-        let is_busy = |worker: &Rc<PoolWorker>| worker.job.borrow().is_some();
-        if !self.queue.borrow().is_empty() || self.workers.borrow().iter().any(is_busy) {
-            return;
-        }
-        let shell = running();
-        for future in self.idle.take() {
-            let tell = Box::new(move || drop(future.set_result(())));
-            shell.call_from_beside("executor is idle", tell);
-        }
-    }
-}
-
-impl When {
-    fn of(shell: &Shell) -> When {
-        let core = shell.core.borrow();
-        When { now: core.kernel.now(), iteration: core.iteration() }
     }
 }

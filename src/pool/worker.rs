@@ -10,16 +10,30 @@ use std::{
 };
 
 use super::baton::Baton;
-use crate::exec::{After, JobSide, Place, Said, is_quiet, panicked_at, quietly, set_job};
+use crate::exec::{
+    After, BesideId, JobSide, Object, Place, Said, Shell, Travelled, is_quiet, panicked_at,
+    quietly, set_job,
+};
 
 /// A job: keeps what it returns, or panics with, by itself.
 pub(super) type Work = Box<dyn FnOnce() + Send>;
 
 /// When it is.
 #[derive(Clone, Copy)]
-pub(super) struct When {
-    pub(super) now: u64,
-    pub(super) iteration: u64,
+struct When {
+    now: u64,
+    iteration: u64,
+}
+
+/// Whose job it is, and in which run.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) worker: BesideId,
+    pub(super) name: Arc<str>,
+    /// The job's own key, from which its objects have theirs.
+    pub(super) key: u64,
+    pub(super) path: Arc<str>,
+    pub(super) run: u64,
 }
 
 /// What the loop tells a thread with the baton.
@@ -31,8 +45,8 @@ struct Down {
 }
 
 enum Order {
-    /// By the worker of this name.
-    Start(Work, Arc<str>),
+    Start(Work, Identity, Travelled),
+    /// Another turn, or the same after a question.
     Go,
     /// The run is over: the job is to unwind.
     Unwind,
@@ -41,14 +55,31 @@ enum Order {
 /// What a thread tells the loop.
 struct Up {
     said: Vec<Said>,
-    /// None if the job is over.
-    after: Option<After>,
-    /// Where it panicked, if it was to be quiet.
-    place: Place,
+    then: Then,
+}
+
+enum Then {
+    /// The loop is to do this, and to lend the baton again in the same turn.
+    Asks(Box<dyn FnOnce() + Send>),
+    /// The turn is over.
+    Pauses(After),
+    /// The job is over. Where it panicked, if it was to be quiet.
+    IsOver(Place),
 }
 
 /// What a job unwinds with whose run is over.
 struct RunIsOver;
+
+/// How far a job has come that is to unwind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwound {
+    /// To its end.
+    Whole,
+    /// A destructor waits for another job; it has done something since the last time.
+    Further,
+    /// It still waits.
+    NoFurther,
+}
 
 /// A thread that waits for jobs, or is in one.
 pub(super) struct Worker {
@@ -67,43 +98,72 @@ impl Worker {
         Worker { baton, thread: Some(thread), is_in_job: Cell::new(false) }
     }
 
-    /// Has the thread begin a job. Gives what it said in its first turn, and what it does then; it
-    /// may be over.
+    /// Has the thread begin a job. Says what it does after its first turn; it may be over.
     pub(super) fn start(
         &self,
+        shell: &Shell,
+        identity: Identity,
         work: Work,
-        name: Arc<str>,
-        when: When,
-    ) -> (Vec<Said>, Option<After>) {
-        self.lend(Order::Start(work, name), when)
+        context: Travelled,
+    ) -> Option<After> {
+        let worker = identity.worker;
+        self.lend(shell, worker, Order::Start(work, identity, context))
     }
 
     /// The job's next turn.
-    pub(super) fn go(&self, when: When) -> (Vec<Said>, Option<After>) {
-        self.lend(Order::Go, when)
+    pub(super) fn go(&self, shell: &Shell, worker: BesideId) -> Option<After> {
+        self.lend(shell, worker, Order::Go)
     }
 
-    /// Ends the job, if there is one: it unwinds, and what it says then nobody hears.
-    pub(super) fn unwind(&self, when: When) {
-        while self.is_in_job.get() {
-            self.lend(Order::Unwind, when);
+    fn lend(&self, shell: &Shell, worker: BesideId, order: Order) -> Option<After> {
+        let mut order = order;
+        loop {
+            let down = Down { when: When::of(shell), is_quiet: is_quiet(), order };
+            let Up { said, then } = self.baton.lend(down).expect("the thread ends with this");
+            shell.hear(worker, said);
+            match then {
+                Then::Asks(question) => question(),
+                Then::Pauses(after) => {
+                    self.is_in_job.set(true);
+                    return Some(after);
+                }
+                Then::IsOver(place) => {
+                    panicked_at(place);
+                    self.is_in_job.set(false);
+                    return None;
+                }
+            }
+            order = Order::Go;
         }
     }
 
-    fn lend(&self, order: Order, when: When) -> (Vec<Said>, Option<After>) {
-        let down = Down { when, is_quiet: is_quiet(), order };
-        let Up { said, after, place } = self.baton.lend(down).expect("the thread ends with this");
-        panicked_at(place);
-        self.is_in_job.set(after.is_some());
-        (said, after)
+    /// Ends the job, if there is one: it unwinds, and what it says then nobody hears.
+    pub(super) fn unwind(&self) -> Unwound {
+        if !self.is_in_job.get() {
+            return Unwound::Whole;
+        }
+        let when = When { now: 0, iteration: 0 };
+        let down = Down { when, is_quiet: is_quiet(), order: Order::Unwind };
+        let Up { said, then } = self.baton.lend(down).expect("the thread ends with this");
+        match then {
+            Then::IsOver(place) => {
+                panicked_at(place);
+                self.is_in_job.set(false);
+                Unwound::Whole
+            }
+            // Waking others is what it does.
+            _ if said.iter().any(|said| matches!(said, Said::Wake(_))) => Unwound::Further,
+            _ => Unwound::NoFurther,
+        }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.unwind(When { now: 0, iteration: 0 });
+        while self.unwind() == Unwound::Further {}
         self.baton.end();
-        if let Some(thread) = self.thread.take() {
+        // If a destructor in it never ends, nor does the thread.
+        if let Some(thread) = self.thread.take().filter(|_| !self.is_in_job.get()) {
             // Its jobs' panics are caught: it has nothing left to do but to return.
             let _ = thread.join();
         }
@@ -113,9 +173,11 @@ impl Drop for Worker {
 /// The thread's side of the jobs that it runs.
 struct Side {
     baton: Arc<Baton<Down, Up>>,
-    name: Arc<str>,
+    identity: Identity,
+    context: RefCell<Travelled>,
     when: Cell<When>,
     said: RefCell<Vec<Said>>,
+    objects: Cell<u64>,
     /// It unwinds.
     is_over: Cell<bool>,
 }
@@ -133,12 +195,14 @@ fn run_jobs(baton: &Arc<Baton<Down, Up>>) {
     let _ends = EndsWithThread(baton);
     while let Some(Down { when, is_quiet, order }) = baton.take() {
         let (mut said, mut place) = (Vec::new(), None);
-        if let Order::Start(work, name) = order {
+        if let Order::Start(work, identity, context) = order {
             let side = Rc::new(Side {
                 baton: baton.clone(),
-                name,
+                identity,
+                context: RefCell::new(context),
                 when: Cell::new(when),
                 said: RefCell::default(),
+                objects: Cell::new(0),
                 is_over: Cell::new(false),
             });
             set_job(Some(side.clone()));
@@ -149,13 +213,27 @@ fn run_jobs(baton: &Arc<Baton<Down, Up>>) {
             set_job(None);
             said = side.said.take();
         }
-        baton.give(Up { said, after: None, place });
+        baton.give(Up { said, then: Then::IsOver(place) });
+    }
+}
+
+impl Side {
+    /// Gives the baton back until it comes again. None if the thread is to end.
+    fn hand_over(&self, then: Then) -> Option<Order> {
+        self.baton.give(Up { said: self.said.take(), then });
+        let Down { when, order, .. } = self.baton.take()?;
+        self.when.set(when);
+        Some(order)
     }
 }
 
 impl JobSide for Side {
+    fn id(&self) -> BesideId {
+        self.identity.worker
+    }
+
     fn name(&self) -> Arc<str> {
-        self.name.clone()
+        self.identity.name.clone()
     }
 
     fn now(&self) -> u64 {
@@ -166,25 +244,56 @@ impl JobSide for Side {
         self.when.get().iteration
     }
 
+    fn new_object(&self, what: &'static str) -> (Object, Arc<str>) {
+        let Identity { key, path, run, .. } = &self.identity;
+        let ordinal = self.objects.get() + 1;
+        self.objects.set(ordinal);
+        let label = format!("{what} {path}/o{ordinal}");
+        (Object::of(what, *key, ordinal, *run), label.into())
+    }
+
+    fn context(&self) -> &RefCell<Travelled> {
+        &self.context
+    }
+
     fn say(&self, said: Said) {
         self.said.borrow_mut().push(said);
     }
 
-    fn end_turn(&self, after: After) {
-        if self.is_over.get() {
-            // Destructors do not wait.
-            return;
+    fn ask(&self, question: Box<dyn FnOnce() + Send>) {
+        if !self.is_over.get() {
+            // The loop answers in any case.
+            let _go = self.hand_over(Then::Asks(question));
         }
-        self.baton.give(Up { said: self.said.take(), after: Some(after), place: None });
-        match self.baton.take() {
-            Some(Down { when, order: Order::Go, .. }) => self.when.set(when),
-            Some(_) | None => {
-                self.is_over.set(true);
-                // A destructor of a job that unwinds already goes on, and waits no more.
-                if !std::thread::panicking() {
-                    resume_unwind(Box::new(RunIsOver));
+    }
+
+    fn end_turn(&self, after: After) {
+        let is_unwinding = std::thread::panicking();
+        if self.is_over.get() {
+            // Destructors wait for nothing but other destructors.
+            let waits = matches!(after, After::Parked | After::ParkedUntil(_));
+            if is_unwinding && waits && self.hand_over(Then::Pauses(After::Parked)).is_none() {
+                loop {
+                    std::thread::park();
                 }
             }
+        } else if let Some(Order::Go) = self.hand_over(Then::Pauses(after)) {
+            return;
         }
+        self.is_over.set(true);
+        if !is_unwinding {
+            resume_unwind(Box::new(RunIsOver));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+}
+
+impl When {
+    fn of(shell: &Shell) -> When {
+        let core = shell.core.borrow();
+        When { now: core.kernel.now(), iteration: core.iteration() }
     }
 }

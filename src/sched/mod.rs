@@ -40,6 +40,7 @@ pub(crate) use sample::Races;
 pub use sample::{Algorithm, Sampler};
 pub(crate) use search::{Branch, Follow, Part, Rounds, Swap};
 pub use search::{Certificate, ClassId, Evidence, Found, Reduction, Refusal, Search};
+pub(crate) use step::END;
 pub use step::{InStep, Step, StepId};
 pub use swarm::Swarm;
 

@@ -103,3 +103,14 @@ pub struct Step {
     /// What was chosen inside it, in order.
     pub choices: Vec<InStep>,
 }
+
+/// The end of the run, as an object: a handle that was ready then, and never ran, reads it, and no
+/// other step does.
+pub(crate) const END: u64 = 5;
+
+impl Step {
+    /// Is it of a handle that never ran?
+    pub(crate) fn is_left_over(&self) -> bool {
+        self.footprint.objects().any(|(object, _)| object == END)
+    }
+}

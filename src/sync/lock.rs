@@ -6,7 +6,7 @@ use super::{
     machine::lock::Machine,
     turn::{Bound, Turn, Waiter, wake},
 };
-use crate::exec::{Error, Holder, TaskRef, Watched, current_task};
+use crate::exec::{Error, Holder, Waiting, Watched, current_task};
 
 /// Mutual exclusion between tasks. As `asyncio.Lock` (`locks.py`): fair, not re-entrant, and any
 /// task may release it. Clones are handles of the same lock.
@@ -74,7 +74,7 @@ impl Lock {
             self.0.machine.borrow_mut().enqueue(turn.waiter());
             turn.wait().await?;
         }
-        self.0.holder.set(current_task().map(TaskRef::id));
+        self.0.holder.set(current_task().map(|task| Waiting::Task(task.id())));
         Ok(LockGuard(Some(self.clone())))
     }
 

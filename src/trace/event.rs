@@ -88,8 +88,10 @@ pub enum Kind {
     Turn = 35,
     /// It sleeps for the value, in ns.
     Sleep = 36,
-    /// It waits for something to do.
+    /// It waits for something to do, or for the object.
     Park = 37,
+    /// It does something with what threads share: a lock, a channel, an atomic.
+    Does = 38,
 }
 
 /// One event of a run.

@@ -20,6 +20,7 @@ mod search;
 mod shrink;
 mod snapshots;
 mod streams;
+mod threads;
 mod tidy;
 mod timeline;
 mod traps;

@@ -216,6 +216,7 @@ impl Core {
             }
             Thing::Call(call) => self.calls.get(call.index()).map_or(0, |info| info.object.key),
             Thing::Text(text) => crate::trace::mix_bytes(0, text.as_bytes()),
+            Thing::Deed { key, .. } => key,
         }
     }
 
@@ -241,6 +242,7 @@ impl Core {
             },
             Thing::Call(call) => self.calls.get(call.index()).map(|info| info.object.label()),
             Thing::Text(text) => Some(text.into()),
+            Thing::Deed { verb, label, .. } => Some(format!("{verb} {label}").into()),
         }
     }
 
@@ -252,6 +254,12 @@ impl Core {
             };
         }
         self.actor.label.clone().expect("just set")
+    }
+
+    /// Whoever acts.
+    pub(super) fn actor_path(&self) -> &Path {
+        let info = self.actor.task.and_then(|task| self.tasks.get(task.index()));
+        info.map_or(&self.actor.path, |info| &info.path)
     }
 
     /// The actor as a parent of what it makes.

@@ -26,7 +26,8 @@ impl Evidence {
             let pairs: Vec<usize> = (1..order.len())
                 .filter(|&second| {
                     let (a, b) = (&order[second - 1], &order[second]);
-                    a.id.owner != b.id.owner && !a.footprint.conflicts(&b.footprint)
+                    let ran = !b.is_left_over() && a.id.owner != b.id.owner;
+                    ran && !a.footprint.conflicts(&b.footprint)
                 })
                 .collect();
             if pairs.is_empty() {

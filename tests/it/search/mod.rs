@@ -6,6 +6,7 @@ mod jobs;
 mod known;
 mod primitives;
 mod programs;
+mod threads;
 
 use std::{
     cell::RefCell,

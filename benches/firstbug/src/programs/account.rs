@@ -2,9 +2,9 @@
 //! once both others are done, and `lazy01_bad`, whose last section must not be the last. In both
 //! the checking task is started first, as in the artefact.
 
-use seedloop::{Error, Lock, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, add, ensure, lock, read, unlock, write};
+use super::{Crew, Lock, Start, Tracked, add, ensure, lock, read, unlock, write};
 
 const BEFORE: i64 = 1;
 const DEPOSIT: i64 = 2;

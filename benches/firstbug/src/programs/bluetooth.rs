@@ -2,9 +2,9 @@
 //! whether the device is stopping before it counts itself in; in between it may be stopped. Both
 //! are tasks, as in the artefact; in SCTBench the first is main itself.
 
-use seedloop::{Error, Lock, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, add, ensure, lock, read, unlock, write};
+use super::{Crew, Lock, Start, Tracked, add, ensure, lock, read, unlock, write};
 
 #[derive(Clone)]
 struct Device {

@@ -1,8 +1,8 @@
 //! `deadlock01_bad`: two tasks take two locks in opposite orders.
 
-use seedloop::{Error, Lock, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, add, lock, unlock};
+use super::{Crew, Lock, Start, Tracked, add, lock, unlock};
 
 pub(super) async fn main(start: Start) -> Result<(), Error> {
     let (a, b, counter) = (Lock::new(), Lock::new(), Tracked::new(1));

@@ -2,9 +2,9 @@
 //! other. Setters and checkers: 2 and 1 of 3, 3 and 1 of 4, 4 and 1 of 5, 9 and 1 of 10, 10 and 10
 //! of 20, 40 and 10 of 50, 99 and 1 of 100.
 
-use seedloop::{Error, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, ensure, read, write};
+use super::{Crew, Start, Tracked, ensure, read, write};
 
 #[derive(Clone, Default)]
 struct Pair {

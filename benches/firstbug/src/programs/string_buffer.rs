@@ -2,9 +2,9 @@
 //! characters; in between it may have become shorter. Both users are tasks, as in the artefact; in
 //! SCTBench the appending one is main itself. The capacity is never reached, and left out.
 
-use seedloop::{Error, Lock, Tracked, yield_now};
+use seedloop::Error;
 
-use super::{Crew, Start, add, ensure, lock, read, unlock, write};
+use super::{Crew, Lock, Start, Tracked, add, ensure, lock, read, unlock, write, yield_now};
 
 const CAPACITY: usize = 19;
 const TEXT: &[u8] = b"abc";

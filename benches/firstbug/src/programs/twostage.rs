@@ -3,9 +3,9 @@
 //! value. Writers and readers: 1 and 1, 10 and 10 of 20, 40 and 10 of 50, 99 and 1 of 100. The
 //! sizes of the smallest are from descriptions of it.
 
-use seedloop::{Error, Lock, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, ensure, lock, read, unlock, write};
+use super::{Crew, Lock, Start, Tracked, ensure, lock, read, unlock, write};
 
 #[derive(Clone, Default)]
 struct Stages {

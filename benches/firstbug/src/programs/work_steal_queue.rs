@@ -6,9 +6,9 @@
 //! The array and its size are one cell: only the owner changes the size, under the lock, so its
 //! reads race with nothing.
 
-use seedloop::{Error, Lock, Tracked, yield_now};
+use seedloop::Error;
 
-use super::{Crew, Start, add, ensure, lock, read, unlock, write};
+use super::{Crew, Lock, Start, Tracked, add, ensure, lock, read, unlock, write, yield_now};
 
 const SIZE: usize = 2;
 const ITEMS: usize = 4;

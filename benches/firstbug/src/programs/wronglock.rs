@@ -1,9 +1,9 @@
 //! `wronglock_bad`: one task counts under a lock and looks whether it has counted, the others count
 //! under another lock. Others: 7, and 3 of `wronglock_3_bad`.
 
-use seedloop::{Error, Lock, Tracked};
+use seedloop::Error;
 
-use super::{Crew, Start, add, ensure, lock, read, unlock};
+use super::{Crew, Lock, Start, Tracked, add, ensure, lock, read, unlock};
 
 #[derive(Clone, Default)]
 struct Data {

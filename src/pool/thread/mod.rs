@@ -1,7 +1,25 @@
 //! What blocking code calls in a job, instead of what `std::thread` has: each ends the job's turn,
 //! and others may have theirs before it goes on.
 
+pub mod atomic;
+mod barrier;
+mod condvar;
+mod deadline;
+pub mod mpsc;
+mod mutex;
+mod rwlock;
+mod shared;
+mod spawn;
+
 use std::time::Duration;
+
+pub use barrier::{Barrier, BarrierWaitResult, Once, OnceLock};
+pub use condvar::{Condvar, WaitTimeoutResult};
+pub(super) use deadline::Deadline;
+pub use mutex::{Mutex, MutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub(super) use shared::{Held, Shared, Then};
+pub use spawn::{JoinHandle, spawn, spawn_named};
 
 use crate::exec::{After, busy, job};
 
