@@ -11,6 +11,9 @@
 //!
 //! The last two go through the states breadth first (`explore`), so what they find is a shortest
 //! way to break a property. Seeded wrong variants show that they would find it.
+//!
+//! Beside these, in `liveness/`, is a model of the executor's threads in Promela: what must happen
+//! in the end, checked with SPIN by `check.sh`.
 
 /// The primitives that the real source names as `super::primitives`.
 mod primitives {

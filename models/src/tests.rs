@@ -8,7 +8,45 @@ use std::{
 
 use loom::{sync::Arc, thread};
 
-use crate::{inbox::Inbox, wrong::WrongInbox};
+use crate::{
+    inbox::Inbox,
+    wrong::{Mistake, WrongInbox},
+};
+
+/// What threads and the loop need of an inbox: the real one, or a wrong one.
+trait Mail: Send + Sync + 'static {
+    fn post(&self, message: u32);
+    fn drain(&self) -> Vec<u32>;
+    fn park(&self);
+}
+
+impl Mail for Inbox<u32> {
+    fn post(&self, message: u32) {
+        Inbox::post(self, message).unwrap();
+    }
+
+    fn drain(&self) -> Vec<u32> {
+        Inbox::drain(self)
+    }
+
+    fn park(&self) {
+        Inbox::park(self);
+    }
+}
+
+impl Mail for WrongInbox<u32> {
+    fn post(&self, message: u32) {
+        WrongInbox::post(self, message);
+    }
+
+    fn drain(&self) -> Vec<u32> {
+        WrongInbox::drain(self)
+    }
+
+    fn park(&self) {
+        WrongInbox::park(self);
+    }
+}
 
 /// Runs a model and prints how many interleavings it had.
 pub(crate) fn explore(
@@ -30,22 +68,28 @@ pub(crate) fn explore(
     assert!(runs > 1, "{what}: only one interleaving was run");
 }
 
+/// The loop goes idle against a thread that posts so often. Whenever it wakes, there is mail.
+fn idle_against<I: Mail>(inbox: I, posts: u32) {
+    let inbox = Arc::new(inbox);
+    let sender = {
+        let inbox = inbox.clone();
+        thread::spawn(move || (0..posts).for_each(|message| inbox.post(message)))
+    };
+    let mut got = inbox.drain();
+    while got.len() < posts as usize {
+        inbox.park();
+        let mail = inbox.drain();
+        assert!(!mail.is_empty(), "the loop woke up, and finds no mail");
+        got.extend(mail);
+    }
+    assert!(got.into_iter().eq(0..posts), "mail is lost, doubled or out of order");
+    sender.join().unwrap();
+}
+
 #[test]
 fn a_wake_between_drain_and_idle_is_not_lost() {
-    explore("one sender", None, || {
-        let inbox = Arc::new(Inbox::new());
-        let sender = {
-            let inbox = inbox.clone();
-            thread::spawn(move || inbox.post(1).unwrap())
-        };
-        let mut got = inbox.drain();
-        while got.is_empty() {
-            inbox.park();
-            got.extend(inbox.drain());
-        }
-        assert_eq!(got, [1]);
-        sender.join().unwrap();
-    });
+    explore("one wake", None, || idle_against(Inbox::new(), 1));
+    explore("two wakes", None, || idle_against(Inbox::new(), 2));
 }
 
 #[test]
@@ -104,24 +148,30 @@ pub(crate) fn is_caught(test: &str, why: &str, wrong: impl FnOnce()) {
     assert!(said.contains(why), "{test}: caught for another reason: {said}");
 }
 
+fn wrong(mistake: Mistake) {
+    explore("a wrong inbox", None, move || idle_against(WrongInbox::new(mistake), 2));
+}
+
 #[test]
 fn an_inbox_that_looks_before_it_locks_is_caught() {
     let test = "tests::an_inbox_that_looks_before_it_locks_is_caught";
-    is_caught(test, "deadlock; threads", wrong_inbox);
+    is_caught(test, "deadlock; threads", || wrong(Mistake::LooksBeforeLock));
 }
 
-fn wrong_inbox() {
-    explore("wrong inbox", None, || {
-        let inbox = Arc::new(WrongInbox::new());
-        let sender = {
-            let inbox = inbox.clone();
-            thread::spawn(move || inbox.post(1))
-        };
-        let mut got = inbox.drain();
-        while got.is_empty() {
-            inbox.park();
-            got.extend(inbox.drain());
-        }
-        sender.join().unwrap();
-    });
+#[test]
+fn an_inbox_that_rings_before_the_mail_is_in_is_caught() {
+    let test = "tests::an_inbox_that_rings_before_the_mail_is_in_is_caught";
+    is_caught(test, "deadlock; threads", || wrong(Mistake::RingsBeforePush));
+}
+
+#[test]
+fn an_inbox_that_clears_its_flag_too_late_is_caught() {
+    let test = "tests::an_inbox_that_clears_its_flag_too_late_is_caught";
+    is_caught(test, "and finds no mail", || wrong(Mistake::ClearsAfterDrain));
+}
+
+#[test]
+fn an_inbox_that_gives_up_where_the_lock_is_taken_is_caught() {
+    let test = "tests::an_inbox_that_gives_up_where_the_lock_is_taken_is_caught";
+    is_caught(test, "deadlock; threads", || wrong(Mistake::TriesTheLock));
 }
