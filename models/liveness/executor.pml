@@ -11,8 +11,8 @@
  *   give with given
  *   worker                       run_jobs, and Side::end_turn where a job   src/pool/worker.rs
  *                                pauses; Worker::unwind is in end_run
- *   submit, pool_turn,           Pool::{submit, turn, tell_if_idle}         src/pool/executor.rs
- *   tell_if_idle
+ *   submit, pool_turn,           Pool::{submit, turn, tell_if_idle}         src/pool/thread_pool.rs
+ *   tell_if_idle                 with Hand::turn                            src/pool/crew.rs
  *   end_run, end_threads         Threads::{end_run, end}, with Worker's     the same
  *                                drop
  *   turn_beside, turns_between   Shell::{turn_beside, turns_between}, with  src/exec/beside.rs

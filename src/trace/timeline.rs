@@ -185,6 +185,9 @@ fn turns<'a>(events: &'a [Event], lanes: &Lanes<'_>) -> Vec<Turn<'a>> {
         if lines.is_empty() && first.kind == Kind::Step {
             lines.push("looks, and waits on".into());
         }
+        if lines.is_empty() && first.kind == Kind::Turn {
+            lines.push("runs".into());
+        }
         if named {
             lines.iter_mut().for_each(|line| *line = format!("{} {line}", first.actor));
         }
@@ -201,7 +204,7 @@ fn phrases(group: &[Event], later: &[Event]) -> Vec<String> {
     for event in group {
         let object = event.object.as_deref().unwrap_or_default();
         match event.kind {
-            Kind::Step | Kind::Call | Kind::OnDone => {}
+            Kind::Step | Kind::Call | Kind::Turn | Kind::OnDone => {}
             Kind::Arm => {
                 armed = Some((lines.len(), event.time_ns + event.value));
                 lines.push(event.phrase());

@@ -20,6 +20,7 @@ mod search;
 mod shrink;
 mod snapshots;
 mod streams;
+mod thread_examples;
 mod threads;
 mod tidy;
 mod timeline;
