@@ -1,5 +1,5 @@
-//! Bugs of blocking code beside the loop, each found by a search of every behaviour, made small, and
-//! drawn with a column per thread:
+//! Bugs of blocking code beside the loop, each found by a search of every behaviour, made small,
+//! and drawn with a column per thread:
 //!
 //! ```text
 //! cargo run --example threads [WORD]
@@ -151,8 +151,8 @@ struct Pool {
 }
 
 /// The shape of a regression of tokio 1.52.0 (its issue 8056, taken back in 1.52.1): the queue of
-/// `spawn_blocking` got locks of its own, so that a worker's last look at the queue and its going to
-/// sleep were no longer one, and a job that came in between woke nobody.
+/// `spawn_blocking` got locks of its own, so that a worker's last look at the queue and its going
+/// to sleep were no longer one, and a job that came in between woke nobody.
 impl Pool {
     fn submit(&self, job: u32) {
         self.queue.lock().unwrap().push_back(job);
