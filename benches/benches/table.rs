@@ -14,25 +14,28 @@ use std::{
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use measure::Bench;
-use programs::{JOINS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW};
+use programs::{HANDS, JOBS, JOINS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW};
 use seedloop_benches::{
     crowd::{CROWD, CROWD_OF, peak_mib, print_since},
     executor::{self, Executor},
     ours::{self, Seedloop},
     paused_tokio::{self, Tokio},
     shuttle_runner::{self, Shuttle},
+    threads,
 };
 
 /// All cells are measured so often, in turns: what else the machine does meets all of them.
 const ROUNDS: usize = 3;
-const COLUMNS: [&str; 6] = ["fifo", "random", "tokio", "async-executor", "madsim", "shuttle"];
-const TITLES: [&str; 6] = [
+const COLUMNS: [&str; 7] =
+    ["fifo", "random", "tokio", "async-executor", "madsim", "shuttle", "std"];
+const TITLES: [&str; 7] = [
     "seedloop, asyncio's order",
     "seedloop, random order",
     "tokio, paused",
     "async-executor",
     "madsim",
     "shuttle",
+    "std's threads",
 ];
 /// The runtimes whose memory is measured. A million of shuttle's stacks would not fit.
 const CROWDS: [&str; 4] = ["seedloop", "tokio", "async-executor", "madsim"];
@@ -79,6 +82,10 @@ fn seedloop(folder: &Path) {
     random.cell(TINY, ours::tiny_runs_random);
     fifo.cell(TINY_NEW, || again(TINY_NEW, || ours::fifo(programs::tiny::<Seedloop>())));
     random.cell(TINY_NEW, || again(TINY_NEW, || ours::random(programs::tiny::<Seedloop>())));
+    fifo.cell(HANDS, threads::hands_fifo);
+    random.cell(HANDS, threads::hands_random);
+    fifo.cell(JOBS, threads::jobs_fifo);
+    random.cell(JOBS, threads::jobs_random);
 }
 
 fn again(row: Row, mut turn: impl FnMut()) {
@@ -116,6 +123,11 @@ fn rivals(folder: &Path) {
     shuttle.cell(TINY_NEW, || {
         again(TINY_NEW, || shuttle_runner::runs(1, programs::tiny::<Shuttle>));
     });
+    let mut std = Bench::new(folder, "std");
+    shuttle.cell(HANDS, threads::hands_shuttle);
+    std.cell(HANDS, threads::hands_std);
+    shuttle.cell(JOBS, threads::jobs_shuttle);
+    std.cell(JOBS, threads::jobs_std);
 }
 
 /// madsim is built with a flag of its own, so it runs in a project of its own.

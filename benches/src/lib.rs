@@ -7,3 +7,4 @@ pub mod ours;
 pub mod paused_tokio;
 pub mod programs;
 pub mod shuttle_runner;
+pub mod threads;

@@ -46,10 +46,14 @@ pub const PINGS: Row = row("ping", "ping-pong over futures::channel", REPEATS);
 /// Runs of three tasks that yield five times each.
 pub const TINY: Row = row("tiny", "tiny run, one runtime for all", 1_000);
 pub const TINY_NEW: Row = row("tiny-new", "tiny run, a runtime for each", 200);
+/// From one thread to another and back.
+pub const HANDS: Row = row("hands", "hand-over to a thread and back", 5_000);
+/// Runs of two jobs that yield five times each.
+pub const JOBS: Row = row("jobs", "run with two jobs on threads", 200);
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 8] =
-    [POLL_ROWS[0], POLL_ROWS[1], POLL_ROWS[2], JOINS, TIMERS, PINGS, TINY, TINY_NEW];
+pub const ROWS: [Row; 10] =
+    [POLL_ROWS[0], POLL_ROWS[1], POLL_ROWS[2], JOINS, TIMERS, PINGS, TINY, TINY_NEW, HANDS, JOBS];
 
 /// So many tasks, each of which yields so often.
 pub async fn tasks<R: Runtime>(count: u64, yields: u64) {

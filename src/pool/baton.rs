@@ -44,7 +44,9 @@ impl<D, U> Baton<D, U> {
             return None;
         }
         *place = Place::Lent(message);
+        drop(place);
         self.lent.notify_one();
+        let mut place = self.place();
         loop {
             match std::mem::replace(&mut *place, Place::Loop) {
                 Place::Back(message) => return Some(message),

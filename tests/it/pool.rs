@@ -263,12 +263,9 @@ fn a_picture_of_two_jobs() {
          |                  |                  |                  | main
          | waits for gather |                  |                  |
          | c7 until 2s      |                  |                  |
-         | |                | runs             |                  |
          | |                | sleeps for 2s    |                  |
-         | |                | |                | runs             |
          | |                | |                | sleeps for 1s    |
-      1s | |                | |                | runs             |
-         | |                | |                | schedules        |
+      1s | |                | |                | schedules        |
          | |                | |                | executor result  |
          | |                | |                | c6/c1            |
          | |                | |                | has nothing to   |
@@ -276,8 +273,7 @@ fn a_picture_of_two_jobs() {
          | |                | |                | |                | executor result
          | |                | |                | |                | c6/c1 resolves
          | |                | |                | |                | executor job c4
-      2s | |                | runs             | |                |
-         | |                | schedules        | |                |
+      2s | |                | schedules        | |                |
          | |                | executor result  | |                |
          | |                | c3/c1            | |                |
          | |                | has nothing to   | |                |
