@@ -93,6 +93,72 @@ impl ThreadPool {
     pub fn shutdown(&self) {
         self.0.shut();
     }
+
+    /// As `shutdown(wait=False, cancel_futures=True)`: takes no more jobs, and takes back those
+    /// that have not begun: their futures are cancelled.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Error, ThreadPool, run, run_in_executor, yield_now};
+    /// run(async {
+    ///     let pool = ThreadPool::new(1);
+    ///     let begun = run_in_executor(Some(&pool), || seedloop::thread::yield_now())?;
+    ///     let queued = run_in_executor(Some(&pool), || 5)?;
+    ///     yield_now().await?;
+    ///     pool.shutdown_cancelling();
+    ///     assert!(matches!(queued.await, Err(Error::Cancelled(_))));
+    ///     begun.await
+    /// }).unwrap();
+    /// ```
+    pub fn shutdown_cancelling(&self) {
+        self.0.shut();
+        self.0.cancel_queued();
+    }
+
+    /// As `shutdown(wait=True)`, but the loop goes on meanwhile: takes no more jobs, and waits
+    /// until those it has are over. A schedule point if it has had any, and a cancel point.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::NoRunningLoop`] outside a run.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use seedloop::{Error, ThreadPool, now, run, run_in_executor, thread};
+    /// run(async {
+    ///     let pool = ThreadPool::new(1);
+    ///     drop(run_in_executor(Some(&pool), || thread::sleep(Duration::from_secs(10)))?);
+    ///     pool.shutdown_and_wait().await?;
+    ///     assert_eq!(now().as_millis(), 10_000);
+    ///     Ok::<(), Error>(())
+    /// }).unwrap();
+    /// ```
+    pub async fn shutdown_and_wait(&self) -> Result<(), Error> {
+        let shell = try_with(Rc::clone).ok_or(Error::NoRunningLoop)?;
+        shut_and_wait(shell, self.0.clone()).await
+    }
+}
+
+/// The pool takes no more jobs. Waits until those it has are over.
+async fn shut_and_wait(shell: Rc<Shell>, pool: Rc<Pool>) -> Result<(), Error> {
+    pool.shut();
+    if !pool.is_used() {
+        return Ok(());
+    }
+    let future: Future<()> = Future::new();
+    pool.tell_when_idle(future.clone());
+    // Whether all is over is seen where the loop waits next.
+    let look = Rc::new(move || {
+        pool.tell_if_idle(&running());
+        After::Parked
+    });
+    {
+        let mut core = shell.core.borrow_mut();
+        let id = core.add_beside("executor shutdown", Some("executor shutdown".into()), look);
+        core.ready_beside(id);
+    }
+    drop(shell);
+    future.await
 }
 
 /// As `loop.run_in_executor(executor, f)`: the job is queued at once, in the default executor if
@@ -132,11 +198,25 @@ where
     O: Outcome<M> + Send,
 {
     let shell = try_with(Rc::clone).ok_or(Error::NoRunningLoop)?;
+    run_in_shell(&shell, executor, job, Location::caller())
+}
+
+/// The same, in a loop that need not run.
+pub(crate) fn run_in_shell<F, O, M>(
+    shell: &Rc<Shell>,
+    executor: Option<&ThreadPool>,
+    job: F,
+    place: &'static Location<'static>,
+) -> Result<Future<O::Value, O::Error>, Error>
+where
+    F: FnOnce() -> O + Send + 'static,
+    O: Outcome<M> + Send,
+{
     let pool = match executor {
         Some(ThreadPool(pool)) => pool.clone(),
-        None => default_pool(&shell),
+        None => default_pool(shell),
     };
-    submit(&shell, &pool, job, Travelled::default(), Panics::OfRun, Location::caller())
+    submit(shell, &pool, job, Travelled::default(), Panics::OfRun, place)
 }
 
 fn default_pool(shell: &Shell) -> Rc<Pool> {
@@ -179,6 +259,10 @@ where
     let holder = Holder::default();
     slot.raw.held_by(&holder);
     let future = Future::from_slot(slot.clone());
+    let taken_back = Future::from_slot(slot.clone());
+    let cancel = Box::new(move || {
+        taken_back.cancel();
+    });
     let result: Arc<Mutex<Option<Result<O, String>>>> = Arc::default();
     let theirs = result.clone();
     let work: Work = Box::new(move || {
@@ -202,7 +286,8 @@ where
             running().call_from_beside("executor result", Box::new(|| {}));
         }
     });
-    pool.submit(shell, Queued { job: Job { work, context, place, done, holder }, stage });
+    let job = Job { work, context, place, done, holder };
+    pool.submit(shell, Queued { job, stage, cancel });
     Ok(future)
 }
 
@@ -265,26 +350,10 @@ pub(crate) fn has_default_executor(shell: &Shell) -> bool {
 pub(crate) async fn shutdown_default_executor() {
     let shell = running();
     let default = Threads::of(&shell).default.borrow().clone();
-    let Some(pool) = default else { return };
-    pool.shut();
-    if !pool.is_used() {
-        return;
+    if let Some(pool) = default {
+        // Nobody cancels what closes the loop.
+        let _ = shut_and_wait(shell, pool).await;
     }
-    let future: Future<()> = Future::new();
-    pool.tell_when_idle(future.clone());
-    // Whether all is over is seen where the loop waits next.
-    let look = Rc::new(move || {
-        pool.tell_if_idle(&running());
-        After::Parked
-    });
-    {
-        let mut core = shell.core.borrow_mut();
-        let id = core.add_beside("executor shutdown", Some("executor shutdown".into()), look);
-        core.ready_beside(id);
-    }
-    drop(shell);
-    // Nobody else has it, and nobody cancels what closes the loop.
-    let _ = future.await;
 }
 
 /// `_copy_future_state`: the loop hears what the job came to, unless nobody waits any more.

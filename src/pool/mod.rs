@@ -13,6 +13,6 @@ mod threadsafe;
 mod worker;
 
 pub use executor::{ThreadPool, run_in_executor, set_default_executor, to_thread};
-pub(crate) use executor::{has_default_executor, shutdown_default_executor};
+pub(crate) use executor::{has_default_executor, run_in_shell, shutdown_default_executor};
 pub use process::ProcessPool;
 pub use threadsafe::ThreadsafeFuture;

@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct Queued {
     pub(super) job: Job,
     pub(super) stage: Rc<Cell<Stage>>,
+    /// Cancels its future.
+    pub(super) cancel: Box<dyn FnOnce()>,
 }
 
 /// How far a job has come.
@@ -87,6 +89,13 @@ impl Pool {
         self.is_shut.set(true);
     }
 
+    /// Takes back the jobs that have not begun.
+    pub(super) fn cancel_queued(&self) {
+        self.touch(Access::Write);
+        let queue = self.queue.take();
+        queue.into_iter().for_each(|queued| (queued.cancel)());
+    }
+
     /// The future is to hear that no job is left.
     pub(super) fn tell_when_idle(&self, future: Future<()>) {
         self.touch(Access::Write);
@@ -139,7 +148,7 @@ impl Pool {
     fn next_job(&self) -> Option<Job> {
         self.touch(Access::Write);
         let mut queue = self.queue.borrow_mut();
-        while let Some(Queued { job, stage }) = queue.pop_front() {
+        while let Some(Queued { job, stage, .. }) = queue.pop_front() {
             if stage.replace(Stage::Begun) == Stage::Queued {
                 return Some(job);
             }

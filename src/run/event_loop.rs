@@ -7,6 +7,7 @@ use crate::{
         Config, Entered, Error, ExceptionContext, Expect, Handle, LoopHandle, RunReport, Shell,
         Stuck, TaskRef, raw::RawFuture,
     },
+    pool::{ThreadPool, run_in_shell},
     sched::{self, Fifo, RandomWalk, RunPlan, Scheduler},
     task::{Future, Outcome, Slot, Task, spawn_in},
     time::Instant,
@@ -310,6 +311,33 @@ impl Loop {
     /// ```
     pub fn create_future<T, E: 'static>(&self) -> Result<Future<T, E>, Error> {
         self.open().map(Future::in_shell)
+    }
+
+    /// As `loop.run_in_executor`: see [`run_in_executor`](crate::run_in_executor).
+    ///
+    /// # Errors
+    /// [`Error::LoopClosed`], and as there; the job is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::{Config, Error, Loop};
+    /// let mut event_loop = Loop::new(Config::default());
+    /// let job = event_loop.run_in_executor(None, || 5)?;
+    /// assert_eq!(event_loop.run_until_complete(job)?, 5);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run_in_executor<F, O, M>(
+        &self,
+        executor: Option<&ThreadPool>,
+        job: F,
+    ) -> Result<Future<O::Value, O::Error>, Error>
+    where
+        F: FnOnce() -> O + Send + 'static,
+        O: Outcome<M> + Send,
+    {
+        let place = Location::caller();
+        self.open().and_then(|shell| run_in_shell(shell, executor, job, place))
     }
 
     /// As `loop.call_soon`.

@@ -417,6 +417,22 @@ fn a_job_waits_for_a_coroutine_and_for_other_jobs() {
     .unwrap();
 }
 
+/// A loop of its own in a job is another run, in a time of its own.
+#[test]
+fn a_job_may_have_a_loop_of_its_own() {
+    run(async {
+        let inner = to_thread(|| {
+            run(async {
+                sleep(Duration::from_secs(5)).await?;
+                Ok::<u64, Error>(now().as_millis())
+            })
+        });
+        assert_eq!((inner.await?, now().as_millis()), (5_000, 0));
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+}
+
 /// The loop's task waits for the job, and the job for the task: the classic of
 /// `run_coroutine_threadsafe(..).result()`.
 #[test]
