@@ -14,8 +14,8 @@ use std::{
 
 use super::{
     handle::Handle,
-    job::{Said, job},
-    names::Copy,
+    job::{Said, acting_job, job},
+    names::CopyOut,
     raw::TaskRef,
     record::Thing,
     report::ExceptionContext,
@@ -248,7 +248,7 @@ pub fn at_end(invariant: impl FnOnce() + 'static) {
 /// ```
 pub fn log(text: impl Display) {
     let text = text.to_string();
-    if let Some(job) = job() {
+    if let Some(job) = acting_job() {
         return job.say(Said::Log(text));
     }
     try_with(|shell| shell.core.borrow_mut().note(Kind::Log, Thing::Text(&text), 0));
@@ -299,7 +299,7 @@ pub struct ContextVar<T> {
     id: u64,
     name: Arc<str>,
     default: Option<Arc<T>>,
-    copy: Option<Copy>,
+    copy: Option<CopyOut>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -372,7 +372,7 @@ impl<T: 'static> ContextVar<T> {
         self
     }
 
-    fn copy(&self) -> Copy {
+    fn copy(&self) -> CopyOut {
         let name = &self.name;
         self.copy.unwrap_or_else(|| {
             panic!("the context variable {name} is used in a job: make it with `travels()`")
@@ -397,7 +397,7 @@ impl<T: 'static> ContextVar<T> {
     where
         T: Clone,
     {
-        if let Some(job) = job() {
+        if let Some(job) = acting_job() {
             self.copy();
             let context = job.context().borrow();
             let value = context.get(&self.id).and_then(|value| value.downcast_ref::<T>());
@@ -427,7 +427,7 @@ impl<T: 'static> ContextVar<T> {
     /// }).unwrap();
     /// ```
     pub fn set(&self, value: T) {
-        if let Some(job) = job() {
+        if let Some(job) = acting_job() {
             job.context().borrow_mut().insert(self.id, self.copy()(&value));
             return;
         }

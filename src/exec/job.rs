@@ -113,6 +113,11 @@ pub(crate) fn job() -> Option<Rc<dyn JobSide>> {
     JOB.try_with(|job| job.borrow().clone()).ok().flatten()
 }
 
+/// The same, unless a loop of its own runs on the thread: then that acts.
+pub(crate) fn acting_job() -> Option<Rc<dyn JobSide>> {
+    if try_with(|_| ()).is_some() { None } else { job() }
+}
+
 /// A turn of its own begins here, if this is a job: what a blocking primitive of one's own calls
 /// before it touches its [`Object`]. In asyncio's order the job goes on; in any other somebody else
 /// may come before. Nothing in coroutines and callbacks, and outside a run.
@@ -147,7 +152,7 @@ pub(crate) fn job() -> Option<Rc<dyn JobSide>> {
 /// assert!(failure.unwrap_err().text.contains("left: 1"));
 /// ```
 pub fn job_point() {
-    if let Some(job) = job() {
+    if let Some(job) = acting_job() {
         job.end_turn(After::Again);
     }
 }

@@ -45,7 +45,9 @@ pub use context::{
 };
 pub use error::{Cancelled, Error};
 pub use handle::Handle;
-pub(crate) use job::{Awaited, Deed, Executors, JobSide, Said, did, job, set_job, wake_parked};
+pub(crate) use job::{
+    Awaited, Deed, Executors, JobSide, Said, acting_job, did, job, set_job, wake_parked,
+};
 #[cfg(feature = "lockstep")]
 use lockstep::Machine;
 pub(crate) use names::{Holder, Outlet, Travelled};

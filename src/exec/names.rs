@@ -244,11 +244,11 @@ pub(crate) struct Context(Option<Rc<Vec<Binding>>>);
 struct Binding {
     variable: u64,
     value: Rc<dyn Any>,
-    copy: Option<Copy>,
+    copy: Option<CopyOut>,
 }
 
 /// Copies a value for another thread.
-pub(crate) type Copy = fn(&dyn Any) -> Box<dyn Any + Send>;
+pub(crate) type CopyOut = fn(&dyn Any) -> Box<dyn Any + Send>;
 
 /// The values that have travelled to another thread, by variable.
 pub(crate) type Travelled = BTreeMap<u64, Box<dyn Any + Send>>;
@@ -264,7 +264,7 @@ impl Context {
         &mut self,
         variable: u64,
         value: Rc<dyn Any>,
-        copy: Option<Copy>,
+        copy: Option<CopyOut>,
     ) -> Option<Rc<dyn Any>> {
         let values = Rc::make_mut(self.0.get_or_insert_default());
         match values.iter_mut().find(|binding| binding.variable == variable) {

@@ -102,14 +102,13 @@ impl Object {
     /// ```
     #[inline]
     pub fn touch(self, access: Access) {
-        let touched = try_with(|shell| {
+        try_with(|shell| {
             // Something of the loop's own that is dropped in the loop's own time touches nothing.
             let Ok(mut core) = shell.core.try_borrow_mut() else { return };
             self.touch_in(&mut core, shell.serial.get(), access);
         });
-        if touched.is_none()
-            && let Some(job) = job()
-        {
+        // In a loop of a job's own, it is the job that does so, too.
+        if let Some(job) = job() {
             job.say(Said::Touched(self, access));
         }
     }

@@ -165,7 +165,13 @@ impl Executors for Threads {
         while !left.is_empty() {
             let mut goes_on = false;
             for (hand, thread, done) in std::mem::take(&mut left) {
+                if let Some(watchdog) = &shell.watchdog {
+                    watchdog.begin_turn(&hand.name);
+                }
                 let unwound = thread.unwind();
+                if let Some(watchdog) = &shell.watchdog {
+                    watchdog.end();
+                }
                 goes_on |= unwound != Unwound::NoFurther;
                 match unwound {
                     Unwound::Whole => self.free.borrow_mut().push(thread),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    panic::catch_unwind,
     process::Command,
     sync::{
         Arc, Mutex,
@@ -295,17 +296,33 @@ fn a_picture_of_two_jobs() {
 #[test]
 fn a_job_that_hangs_is_named() {
     const ALONE: &str = "SEEDLOOP_TEST_HANG_IN_JOB";
-    if std::env::var_os(ALONE).is_some() {
-        let check = Check::new().watchdog(Some(Duration::from_millis(200)));
-        check.run(|| to_thread(|| std::thread::sleep(seconds(600))));
-        return;
+    let check = || Check::new().watchdog(Some(Duration::from_millis(200)));
+    match std::env::var(ALONE).as_deref() {
+        Ok("asyncio_0") => {
+            check().run(|| to_thread(|| std::thread::sleep(seconds(600))));
+            return;
+        }
+        // It does not let itself be unwound at the end of the run.
+        Ok("pool_0") => {
+            check().run(|| async {
+                let stays = || loop {
+                    let _ = catch_unwind(|| thread::sleep(seconds(1)));
+                };
+                run_in_executor(Some(&ThreadPool::new(1)), stays).map(drop)
+            });
+            return;
+        }
+        _ => {}
     }
-    let mut alone = Command::new(std::env::current_exe().unwrap());
-    let test = "pool::a_job_that_hangs_is_named";
-    let ran = alone.args([test, "--exact", "--nocapture"]).env(ALONE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(101), "{said}");
-    assert!(said.contains("hang inside one turn of a job: asyncio_0 has not come back"), "{said}");
+    for worker in ["asyncio_0", "pool_0"] {
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        let test = "pool::a_job_that_hangs_is_named";
+        let ran = alone.args([test, "--exact", "--nocapture"]).env(ALONE, worker).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(101), "{said}");
+        let named = format!("hang inside one turn of a job: {worker} has not come back");
+        assert!(said.contains(&named), "{said}");
+    }
 }
 
 /// Other threads may only do this; from a job it comes after the job's turn.

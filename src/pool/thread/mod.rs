@@ -1,5 +1,6 @@
-//! What blocking code calls in a job, instead of what `std::thread` has: each ends the job's turn,
-//! and others may have theirs before it goes on.
+//! What blocking code uses in a job, instead of what `std::thread` and `std::sync` have, with the
+//! same interfaces: at each operation the job's turn ends, and others may have theirs before it
+//! goes on. Outside a run it is what `std` has.
 
 pub mod atomic;
 mod barrier;
@@ -7,6 +8,7 @@ mod condvar;
 mod deadline;
 pub mod mpsc;
 mod mutex;
+mod poison;
 mod rwlock;
 mod shared;
 mod spawn;
@@ -21,7 +23,7 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(super) use shared::{Held, Shared, Then};
 pub use spawn::{JoinHandle, spawn, spawn_named};
 
-use crate::exec::{After, busy, job};
+use crate::exec::{After, acting_job, busy};
 
 /// Blocks the job for so long in virtual time, as `time.sleep` does a thread. The loop and other
 /// jobs go on meanwhile. In a coroutine it blocks the loop, as [`busy`](crate::busy): await
@@ -39,7 +41,7 @@ use crate::exec::{After, busy, job};
 /// }).unwrap();
 /// ```
 pub fn sleep(duration: Duration) {
-    let Some(job) = job() else { return busy(duration) };
+    let Some(job) = acting_job() else { return busy(duration) };
     let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     job.end_turn(After::At(job.now().saturating_add(ns)));
 }
@@ -61,7 +63,7 @@ pub fn sleep(duration: Duration) {
 /// assert!(trace.logs().map(|(_, text)| text).eq(["first", "second"]));
 /// ```
 pub fn yield_now() {
-    if let Some(job) = job() {
+    if let Some(job) = acting_job() {
         job.end_turn(After::Ready);
     }
 }
@@ -76,7 +78,7 @@ pub fn yield_now() {
 /// assert_eq!(name.unwrap().as_deref(), Some("asyncio_0"));
 /// ```
 pub fn name() -> Option<String> {
-    match job() {
+    match crate::exec::job() {
         Some(job) => Some(job.name().to_string()),
         None => std::thread::current().name().map(str::to_owned),
     }

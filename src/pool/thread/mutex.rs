@@ -3,13 +3,13 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    sync::{
-        LockResult, PoisonError, TryLockError, TryLockResult,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{LockResult, PoisonError, TryLockError, TryLockResult},
 };
 
-use super::shared::{Held, Shared, Then, is_panicking, this_job};
+use super::{
+    poison::{Poison, Since, free},
+    shared::{Held, Shared, Then, this_job},
+};
 use crate::{
     exec::{Waiting, raw::job_point},
     sched::Access,
@@ -38,7 +38,7 @@ use crate::{
 /// ```
 pub struct Mutex<T: ?Sized> {
     raw: Shared<Raw>,
-    is_poisoned: AtomicBool,
+    poison: Poison,
     /// invariant: locked by the holder alone, which waits for nobody there.
     value: std::sync::Mutex<T>,
 }
@@ -71,7 +71,7 @@ impl<T> Mutex<T> {
     pub fn new(value: T) -> Mutex<T> {
         Mutex {
             raw: Shared::new("Mutex", Raw::default()),
-            is_poisoned: AtomicBool::new(false),
+            poison: Poison::default(),
             value: std::sync::Mutex::new(value),
         }
     }
@@ -86,11 +86,7 @@ impl<T> Mutex<T> {
     /// assert_eq!(seedloop::thread::Mutex::new(5).into_inner().unwrap(), 5);
     /// ```
     pub fn into_inner(self) -> LockResult<T> {
-        let value = self.value.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match self.is_poisoned.into_inner() {
-            false => Ok(value),
-            true => Err(PoisonError::new(value)),
-        }
+        self.poison.around(self.value.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -155,17 +151,8 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let value = self.value.try_lock();
-        let value = value.or_else(|error| match error {
-            TryLockError::Poisoned(poisoned) => Ok(poisoned.into_inner()),
-            TryLockError::WouldBlock => Err(error),
-        });
-        let value = Some(value.expect("the holder alone has it"));
-        let guard = MutexGuard { lock: self, value, was_panicking: is_panicking() };
-        match self.is_poisoned() {
-            false => Ok(guard),
-            true => Err(PoisonError::new(guard)),
-        }
+        let value = Some(free(self.value.try_lock()));
+        self.poison.around(MutexGuard { lock: self, value, since: Poison::enter() })
     }
 
     /// Has somebody panicked with the lock? A job that unwinds at the end of its run has not.
@@ -175,7 +162,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(!seedloop::thread::Mutex::new(5).is_poisoned());
     /// ```
     pub fn is_poisoned(&self) -> bool {
-        self.is_poisoned.load(Ordering::Relaxed)
+        self.poison.is_there()
     }
 
     /// Takes that back.
@@ -194,7 +181,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(lock.lock().is_ok());
     /// ```
     pub fn clear_poison(&self) {
-        self.is_poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 
     /// The value: nobody else can have the lock.
@@ -209,9 +196,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert_eq!(*lock.lock().unwrap(), 6);
     /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        let is_poisoned = self.is_poisoned();
-        let value = self.value.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if is_poisoned { Err(PoisonError::new(value)) } else { Ok(value) }
+        self.poison.around(self.value.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -249,7 +234,7 @@ pub struct MutexGuard<'a, T: ?Sized> {
     lock: &'a Mutex<T>,
     /// None once it is given back.
     value: Option<std::sync::MutexGuard<'a, T>>,
-    was_panicking: bool,
+    since: Since,
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
@@ -261,9 +246,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
     fn unlock(&mut self) {
         if self.value.take().is_some() {
-            if !self.was_panicking && is_panicking() {
-                self.lock.is_poisoned.store(true, Ordering::Relaxed);
-            }
+            self.lock.poison.leave(self.since);
             self.lock.raw.change("unlocks", |raw| *raw = Raw::default());
         }
     }

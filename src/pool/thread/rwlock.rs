@@ -3,13 +3,13 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    sync::{
-        LockResult, PoisonError, TryLockError, TryLockResult,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{LockResult, PoisonError, TryLockError, TryLockResult},
 };
 
-use super::shared::{Held, Shared, Then, is_panicking, this_job};
+use super::{
+    poison::{Poison, Since, free},
+    shared::{Held, Shared, Then, this_job},
+};
 use crate::{
     exec::{Waiting, raw::job_point},
     sched::Access,
@@ -36,7 +36,7 @@ use crate::{
 /// ```
 pub struct RwLock<T: ?Sized> {
     raw: Shared<Raw>,
-    is_poisoned: AtomicBool,
+    poison: Poison,
     /// invariant: locked by those alone who have the lock, who wait for nobody there.
     value: std::sync::RwLock<T>,
 }
@@ -89,7 +89,7 @@ impl<T> RwLock<T> {
     pub fn new(value: T) -> RwLock<T> {
         RwLock {
             raw: Shared::new("RwLock", Raw::default()),
-            is_poisoned: AtomicBool::new(false),
+            poison: Poison::default(),
             value: std::sync::RwLock::new(value),
         }
     }
@@ -104,20 +104,7 @@ impl<T> RwLock<T> {
     /// assert_eq!(seedloop::thread::RwLock::new(5).into_inner().unwrap(), 5);
     /// ```
     pub fn into_inner(self) -> LockResult<T> {
-        let value = self.value.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match self.is_poisoned.into_inner() {
-            false => Ok(value),
-            true => Err(PoisonError::new(value)),
-        }
-    }
-}
-
-/// The lock of `std` beneath, which is free for whoever has the lock.
-fn free<G>(locked: TryLockResult<G>) -> Option<G> {
-    match locked {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => unreachable!("those alone who have the lock have it"),
+        self.poison.around(self.value.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -155,8 +142,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn reading(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let guard = RwLockReadGuard { lock: self, value: free(self.value.try_read()) };
-        if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
+        let value = Some(free(self.value.try_read()));
+        self.poison.around(RwLockReadGuard { lock: self, value })
     }
 
     /// Waits until nobody reads or writes. A schedule point of a job.
@@ -200,9 +187,8 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     fn writing(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let value = free(self.value.try_write());
-        let guard = RwLockWriteGuard { lock: self, value, was_panicking: is_panicking() };
-        if self.is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
+        let value = Some(free(self.value.try_write()));
+        self.poison.around(RwLockWriteGuard { lock: self, value, since: Poison::enter() })
     }
 
     /// Has somebody panicked while writing?
@@ -212,7 +198,7 @@ impl<T: ?Sized> RwLock<T> {
     /// assert!(!seedloop::thread::RwLock::new(5).is_poisoned());
     /// ```
     pub fn is_poisoned(&self) -> bool {
-        self.is_poisoned.load(Ordering::Relaxed)
+        self.poison.is_there()
     }
 
     /// Takes that back.
@@ -222,7 +208,7 @@ impl<T: ?Sized> RwLock<T> {
     /// seedloop::thread::RwLock::new(5).clear_poison();
     /// ```
     pub fn clear_poison(&self) {
-        self.is_poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 }
 
@@ -266,7 +252,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
     value: Option<std::sync::RwLockWriteGuard<'a, T>>,
-    was_panicking: bool,
+    since: Since,
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
@@ -281,9 +267,7 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         job_point();
         drop(self.value.take());
-        if !self.was_panicking && is_panicking() {
-            self.lock.is_poisoned.store(true, Ordering::Relaxed);
-        }
+        self.lock.poison.leave(self.since);
         self.lock.raw.change("ends to write", Raw::end_write);
     }
 }

@@ -13,7 +13,8 @@ use std::{
 use super::deadline::{Deadline, park_really};
 use crate::{
     exec::{
-        After, Awaited, BesideId, Deed, Object, Said, Waiting, did, is_running, job, wake_parked,
+        After, Awaited, BesideId, Deed, Object, Said, Waiting, acting_job, did, is_running, job,
+        wake_parked,
     },
     sched::Access,
 };
@@ -147,7 +148,7 @@ impl<S: Held + 'static> Shared<S> {
                 self.did("gives up", Access::Write);
                 return None;
             }
-            let Some(job) = job() else {
+            let Some(job) = acting_job() else {
                 assert!(
                     !is_running(),
                     "{} would block the loop, and with it everything: do this in a job \
