@@ -4,7 +4,7 @@ use std::{fmt, panic::Location, time::Duration};
 
 use super::thread::{Deadline, Held, Shared, Then};
 use crate::{
-    exec::{Error, LoopHandle, TaskRef, Waiting, call_soon, raw::job_point},
+    exec::{Cancelled, Error, LoopHandle, TaskRef, Waiting, call_soon, raw::job_point},
     sched::Access,
     task::{Outcome, spawn_at},
 };
@@ -71,7 +71,7 @@ impl LoopHandle {
             let Sets(shared) = &sets;
             let shared = shared.clone();
             if shared.unseen(Access::Read, |ended| ended.is_cancelled) {
-                return;
+                return sets.set(Err(Error::from(Cancelled::new(None)).into()));
             }
             let task = spawn_at(None, place, async move {
                 let result = coroutine().await.into_result();

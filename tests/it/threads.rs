@@ -406,6 +406,8 @@ fn a_job_waits_for_a_coroutine_and_for_other_jobs() {
                 Err::<i32, Error>(Error::QueueFull)
             })?;
             let other = thread::spawn(|| thread::sleep(Duration::from_secs(20)));
+            let never = handle.run_coroutine_threadsafe(|| async { unreachable!("cancelled") })?;
+            assert!(never.cancel() && matches!(never.result(), Err(Error::Cancelled(_))));
             assert!(matches!(fails.result(), Err(Error::QueueFull)) && !slow.is_done());
             let sum = slow.result()?;
             other.join().unwrap();
