@@ -7,8 +7,8 @@
  *
  *   post with ring, drain,       Inbox::{post, drain, park, close}          src/exec/inbox.rs
  *   park, close
- *   lend, take, end,             Baton::{lend, take, end, give}             src/pool/baton.rs
- *   give with given
+ *   lend, take, end,             Baton::{lend, take, end, over, give}       src/pool/baton.rs
+ *   ended, give with given
  *   worker                       run_jobs, and Side::end_turn where a job   src/pool/worker.rs
  *                                pauses; Worker::unwind is in end_run
  *   submit, pool_turn,           Pool::{submit, turn, tell_if_idle}         src/pool/thread_pool.rs
@@ -37,12 +37,14 @@
  * taken in any order and who sleeps is woken in any order, so all schedules and times are there; a
  * timer may fire before what is ready, as where the clock slips. Left out: jobs that are cancelled
  * before they begin, several pools, limits, searches (one_by_one), the loop's own deadlocks, and
- * condition variables that wake by themselves, since that would hide a wake that is lost.
+ * threads that wake by themselves, since that would hide a wake that is lost.
  *
- * Steps: what a mutex guards is touched under it alone, but for the inbox's flag, so a section
- * under a lock is one step, up to where it waits: who sleeps on a condition variable gives up the
+ * Steps: what the inbox's mutex guards is touched under it alone, but for the flag, so a section
+ * under the lock is one step, up to where it waits: who sleeps on a condition variable gives up the
  * lock in the same step. So is all that the loop or a job does between two places where it meets
- * another thread. A ring without the lock is a step of its own.
+ * another thread. A ring without the lock is a step of its own, and so is the unpark of a baton that
+ * is given back. To look where a baton is, and to park, is one step: what comes between the two in
+ * the code leaves a token, so it looks again.
  */
 
 #define JOBS 3
@@ -59,6 +61,11 @@
 
 #define SLEEP(sleeps) sleeps = 1; !sleeps
 #define RING(sleeps) sleeps = 0
+
+/* * Threads that park: each has a token, which unpark puts there and park takes */
+
+#define PARK(token) token -> token = 0
+#define UNPARK(token) token = 1
 
 /* * The inbox */
 
@@ -128,7 +135,7 @@ mtype:place place[WORKERS] = HOME;
 mtype:order order[WORKERS];
 mtype:after after[WORKERS];
 byte work[WORKERS] = NOBODY;
-bit lent_sleeps[WORKERS], back_sleeps[WORKERS];
+bit worker_token[WORKERS], loop_token;
 /* How many run: of the loop and all jobs, those that have a baton. */
 byte running = 1;
 
@@ -137,11 +144,11 @@ inline lend(thread, what) {
     running--;
     place[thread] = LENT;
     order[thread] = what;
-    RING(lent_sleeps[thread]);
+    UNPARK(worker_token[thread]);
     do
     :: place[thread] == BACK -> place[thread] = HOME; break
     :: place[thread] == OVER -> assert(false)
-    :: else -> SLEEP(back_sleeps[thread])
+    :: else -> PARK(loop_token)
     od;
     running++;
     assert(running == 1);
@@ -159,7 +166,7 @@ inline take(thread) {
         order[thread] = 0;
         break
     :: place[thread] == OVER -> told = 0; break
-    :: else -> SLEEP(lent_sleeps[thread])
+    :: else -> PARK(worker_token[thread])
     od
 }
 
@@ -171,19 +178,23 @@ inline give(thread, what) {
     fi
 }
 
-/* The end of a give, without the lock. */
+/* The end of a give. */
 inline given(thread) {
 #ifdef LENDER_NOT_WOKEN
     skip
 #else
-    RING(back_sleeps[thread])
+    UNPARK(loop_token)
 #endif
 }
 
 inline end(thread) {
     place[thread] = OVER;
-    RING(lent_sleeps[thread]);
-    RING(back_sleeps[thread])
+    UNPARK(worker_token[thread])
+}
+
+inline ended(thread) {
+    place[thread] = OVER;
+    UNPARK(loop_token)
 }
 
 /* * Jobs, and their threads */
@@ -228,7 +239,7 @@ proctype worker(byte thread) {
         }
         given(thread)
     od;
-    atomic { end(thread); gone[thread] = 1 }
+    atomic { ended(thread); gone[thread] = 1 }
 }
 
 /* * The loop */

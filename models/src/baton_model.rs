@@ -3,10 +3,13 @@
 
 use loom::{
     sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        Arc, Mutex,
+        atomic::{
+            AtomicU8, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
     },
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, Thread, park},
 };
 
 use crate::{
@@ -40,15 +43,15 @@ impl Guarded {
 
 /// What the loop and a worker need of a baton: the real one, or a wrong one.
 trait Hands: Send + Sync + 'static {
-    fn lend(&self, message: u32) -> Option<u32>;
+    fn lend(&self, worker: &Thread, message: u32) -> Option<u32>;
     fn take(&self) -> Option<u32>;
     fn give(&self, message: u32);
-    fn end(&self);
+    fn end(&self, worker: &Thread);
 }
 
 impl Hands for Baton<u32, u32> {
-    fn lend(&self, message: u32) -> Option<u32> {
-        Baton::lend(self, message)
+    fn lend(&self, worker: &Thread, message: u32) -> Option<u32> {
+        Baton::lend(self, worker, message)
     }
 
     fn take(&self) -> Option<u32> {
@@ -59,8 +62,8 @@ impl Hands for Baton<u32, u32> {
         Baton::give(self, message);
     }
 
-    fn end(&self) {
-        Baton::end(self);
+    fn end(&self, worker: &Thread) {
+        Baton::end(self, worker);
     }
 }
 
@@ -82,16 +85,16 @@ fn two_workers<B: Hands>(new: impl Fn() -> B) {
     let workers = batons.each_ref().map(|baton| worker(baton, &guarded));
     for (number, at) in [(10, 0), (20, 1), (30, 0)] {
         guarded.turn();
-        assert_eq!(batons[at].lend(number), Some(number + 1));
+        assert_eq!(batons[at].lend(workers[at].thread(), number), Some(number + 1));
     }
     assert_eq!(guarded.turns(), 6, "a turn was not seen");
-    batons.iter().for_each(|baton| baton.end());
+    batons.iter().zip(&workers).for_each(|(baton, worker)| baton.end(worker.thread()));
     workers.into_iter().for_each(|worker| worker.join().unwrap());
 }
 
 #[test]
 fn one_of_the_loop_and_two_workers_runs_at_a_time() {
-    explore("the loop and two workers", Some(3), || two_workers(Baton::new));
+    explore("the loop and two workers", None, || two_workers(Baton::new));
 }
 
 #[test]
@@ -100,8 +103,8 @@ fn a_worker_ends_wherever_it_is() {
         let (baton, guarded) = (Arc::new(Baton::new()), Guarded::new());
         let worker = worker(&baton, &guarded);
         // It waits already, or does not yet.
-        baton.end();
-        assert_eq!(baton.lend(1), None);
+        baton.end(worker.thread());
+        assert_eq!(baton.lend(worker.thread(), 1), None);
         worker.join().unwrap();
         assert_eq!(guarded.turns(), 0);
     });
@@ -115,12 +118,13 @@ fn the_loop_does_not_wait_for_a_worker_that_has_ended() {
         let theirs = baton.clone();
         let worker = thread::spawn(move || {
             let message = theirs.take();
-            theirs.end();
+            theirs.over();
             message
         });
-        assert_eq!(baton.lend(1), None);
+        let thread = worker.thread().clone();
+        assert_eq!(baton.lend(&thread, 1), None);
         assert_eq!(worker.join().unwrap(), Some(1));
-        assert_eq!(baton.lend(2), None);
+        assert_eq!(baton.lend(&thread, 2), None);
     });
 }
 
@@ -140,10 +144,10 @@ fn a_job_is_unwound_in_the_middle() {
             theirs.give(4);
             assert_eq!(theirs.take(), None);
         });
-        assert_eq!(baton.lend(1), Some(2));
+        assert_eq!(baton.lend(worker.thread(), 1), Some(2));
         guarded.turn();
-        assert_eq!(baton.lend(3), Some(4));
-        baton.end();
+        assert_eq!(baton.lend(worker.thread(), 3), Some(4));
+        baton.end(worker.thread());
         worker.join().unwrap();
         assert_eq!(guarded.turns(), 3);
     });
@@ -152,104 +156,105 @@ fn a_job_is_unwound_in_the_middle() {
 /// What a wrong baton does wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mistake {
-    /// It rings before the message is there, and the worker looks before it locks.
-    RingBeforePush,
+    /// It unparks before it has moved: who wakes looks too early, and sleeps on.
+    RingsBeforeMove,
+    /// The message comes after the move: the other takes an old one.
+    MovesBeforePush,
     /// It does not wait until the baton is back.
     DoubleGrant,
-    /// Its end does not ring: a worker that waits sleeps on.
+    /// Its end does not unpark: a worker that waits sleeps on.
     SkipsParked,
-    /// Who gives the baton back clears the place, also where it says that all is over.
+    /// Who gives the baton back moves it, also where all is over.
     ClearsTheEnd,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Loop,
-    Lent(u32),
-    Worker,
-    Back(u32),
-    Over,
-}
+const HOME: u8 = 0;
+const LENT: u8 = 1;
+const BACK: u8 = 2;
+const OVER: u8 = 3;
 
 struct WrongBaton {
     mistake: Mistake,
-    place: Mutex<Place>,
-    lent: Condvar,
-    back: Condvar,
+    place: AtomicU8,
+    message: Mutex<u32>,
+    lender: Thread,
 }
 
 impl WrongBaton {
     fn new(mistake: Mistake) -> WrongBaton {
-        let place = Mutex::new(Place::Loop);
-        WrongBaton { mistake, place, lent: Condvar::new(), back: Condvar::new() }
+        let (place, message) = (AtomicU8::new(HOME), Mutex::new(0));
+        WrongBaton { mistake, place, message, lender: thread::current() }
+    }
+
+    fn moves(&self, other: &Thread, place: u8, message: u32) {
+        if self.mistake == Mistake::RingsBeforeMove {
+            other.unpark();
+        }
+        let put = || *self.message.lock().unwrap() = message;
+        if self.mistake != Mistake::MovesBeforePush {
+            put();
+        }
+        self.place.store(place, Release);
+        if self.mistake == Mistake::MovesBeforePush {
+            put();
+        }
+        if self.mistake != Mistake::RingsBeforeMove {
+            other.unpark();
+        }
+    }
+
+    fn wait(&self, there: u8) -> Option<u32> {
+        loop {
+            match self.place.load(Acquire) {
+                OVER => return None,
+                place if place == there => return Some(*self.message.lock().unwrap()),
+                _ => park(),
+            }
+        }
     }
 }
 
 impl Hands for WrongBaton {
-    fn lend(&self, message: u32) -> Option<u32> {
-        if self.mistake == Mistake::RingBeforePush {
-            self.lent.notify_one();
-        }
-        let mut place = self.place.lock().unwrap();
-        *place = Place::Lent(message);
-        if self.mistake == Mistake::DoubleGrant {
-            self.lent.notify_one();
-            return Some(message + 1);
-        }
-        if self.mistake != Mistake::RingBeforePush {
-            self.lent.notify_one();
-        }
-        loop {
-            match *place {
-                Place::Back(message) => {
-                    *place = Place::Loop;
-                    return Some(message);
-                }
-                Place::Over => return None,
-                _ => place = self.back.wait(place).unwrap(),
-            }
+    fn lend(&self, worker: &Thread, message: u32) -> Option<u32> {
+        self.moves(worker, LENT, message);
+        match self.mistake {
+            Mistake::DoubleGrant => Some(message + 1),
+            _ => self.wait(BACK),
         }
     }
 
     fn take(&self) -> Option<u32> {
-        let mut place = self.place.lock().unwrap();
-        loop {
-            match *place {
-                Place::Lent(message) => {
-                    *place = Place::Worker;
-                    return Some(message);
-                }
-                Place::Over => return None,
-                _ => place = self.lent.wait(place).unwrap(),
-            }
-        }
+        self.wait(LENT)
     }
 
     fn give(&self, message: u32) {
-        let mut place = self.place.lock().unwrap();
-        if *place != Place::Over || self.mistake == Mistake::ClearsTheEnd {
-            *place = Place::Back(message);
+        if self.place.load(Acquire) != OVER || self.mistake == Mistake::ClearsTheEnd {
+            self.moves(&self.lender, BACK, message);
         }
-        self.back.notify_one();
     }
 
-    fn end(&self) {
-        *self.place.lock().unwrap() = Place::Over;
+    fn end(&self, worker: &Thread) {
+        self.place.swap(OVER, AcqRel);
         if self.mistake != Mistake::SkipsParked {
-            self.lent.notify_one();
+            worker.unpark();
         }
-        self.back.notify_one();
     }
 }
 
 fn wrong(mistake: Mistake) {
-    explore("a wrong baton", Some(3), move || two_workers(|| WrongBaton::new(mistake)));
+    explore("a wrong baton", None, move || two_workers(|| WrongBaton::new(mistake)));
 }
 
 #[test]
 fn a_baton_that_rings_too_early_is_caught() {
     let test = "baton_model::a_baton_that_rings_too_early_is_caught";
-    is_caught(test, "deadlock; threads", || wrong(Mistake::RingBeforePush));
+    is_caught(test, "deadlock; threads", || wrong(Mistake::RingsBeforeMove));
+}
+
+#[test]
+fn a_baton_whose_message_comes_late_is_caught() {
+    let test = "baton_model::a_baton_whose_message_comes_late_is_caught";
+    is_caught(test, "left: Some", || wrong(Mistake::MovesBeforePush));
 }
 
 #[test]
@@ -269,12 +274,12 @@ fn an_end_that_skips_who_waits_is_caught() {
 fn an_end_that_is_forgotten_is_caught() {
     let test = "baton_model::an_end_that_is_forgotten_is_caught";
     is_caught(test, "deadlock; threads", || {
-        explore("a wrong baton", Some(3), || {
+        explore("a wrong baton", None, || {
             let baton = Arc::new(WrongBaton::new(Mistake::ClearsTheEnd));
             let worker = worker(&baton, &Guarded::new());
-            let ends = baton.clone();
-            let end = thread::spawn(move || ends.end());
-            let _ = baton.lend(1);
+            let (ends, its) = (baton.clone(), worker.thread().clone());
+            let end = thread::spawn(move || ends.end(&its));
+            let _ = baton.lend(worker.thread(), 1);
             end.join().unwrap();
             worker.join().unwrap();
         });

@@ -17,9 +17,12 @@
 
 /// The primitives that the real source names as `super::primitives`.
 mod primitives {
-    pub(crate) use loom::sync::{
-        Condvar, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+    pub(crate) use loom::{
+        sync::{
+            Condvar, Mutex, MutexGuard,
+            atomic::{AtomicBool, AtomicU8, Ordering},
+        },
+        thread::{Thread, current, park},
     };
 }
 

@@ -5,8 +5,8 @@ use std::{
     panic::Location,
     process,
     sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -33,8 +33,8 @@ struct Shared {
     /// Which schedule of the seed it is, from 1; 0 is none.
     schedule: AtomicU64,
     names: Mutex<Vec<Option<Name>>>,
-    ended: Mutex<bool>,
-    ends: Condvar,
+    /// The loop is gone.
+    ended: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -103,9 +103,9 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        *self.shared.ended.lock().expect("nobody panics with it") = true;
-        self.shared.ends.notify_all();
+        self.shared.ended.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             // It has nothing left to do but to return.
             let _ = thread.join();
         }
@@ -115,12 +115,8 @@ impl Drop for Watchdog {
 /// Looks at the counter until the loop is gone.
 fn watch(shared: &Shared, limit: Duration) {
     let mut seen = (0, Instant::now());
-    loop {
-        let ended = shared.ended.lock().expect("nobody panics with it");
-        let looked = shared.ends.wait_timeout_while(ended, limit / LOOKS, |ended| !*ended);
-        if *looked.expect("nobody panics with it").0 {
-            return;
-        }
+    while !shared.ended.load(Ordering::Acquire) {
+        thread::park_timeout(limit / LOOKS);
         let beat = shared.beat.load(Ordering::Acquire);
         if beat != seen.0 {
             seen = (beat, Instant::now());

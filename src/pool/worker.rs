@@ -6,7 +6,7 @@ use std::{
     panic::resume_unwind,
     rc::Rc,
     sync::Arc,
-    thread::JoinHandle,
+    thread::{JoinHandle, Thread},
 };
 
 use super::baton::Baton;
@@ -115,11 +115,19 @@ impl Worker {
         self.lend(shell, worker, Order::Go)
     }
 
+    fn thread(&self) -> &Thread {
+        self.thread.as_ref().expect("it is there until the drop").thread()
+    }
+
+    fn hand(&self, down: Down) -> Up {
+        self.baton.lend(self.thread(), down).expect("the thread ends with this")
+    }
+
     fn lend(&self, shell: &Shell, worker: BesideId, order: Order) -> Option<After> {
         let mut order = order;
         loop {
             let down = Down { when: When::of(shell), is_quiet: is_quiet(), order };
-            let Up { said, then } = self.baton.lend(down).expect("the thread ends with this");
+            let Up { said, then } = self.hand(down);
             shell.hear(worker, said);
             match then {
                 Then::Asks(question) => question(),
@@ -144,7 +152,7 @@ impl Worker {
         }
         let when = When { now: 0, iteration: 0 };
         let down = Down { when, is_quiet: is_quiet(), order: Order::Unwind };
-        let Up { said, then } = self.baton.lend(down).expect("the thread ends with this");
+        let Up { said, then } = self.hand(down);
         match then {
             Then::IsOver(place) => {
                 panicked_at(place);
@@ -161,7 +169,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         while self.unwind() == Unwound::Further {}
-        self.baton.end();
+        self.baton.end(self.thread());
         // If a destructor in it never ends, nor does the thread.
         if let Some(thread) = self.thread.take().filter(|_| !self.is_in_job.get()) {
             // Its jobs' panics are caught: it has nothing left to do but to return.
@@ -187,7 +195,7 @@ struct EndsWithThread<'a>(&'a Baton<Down, Up>);
 
 impl Drop for EndsWithThread<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.over();
     }
 }
 
