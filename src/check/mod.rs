@@ -354,6 +354,34 @@ impl Check {
         self
     }
 
+    /// A task that waits may be polled so often per schedule although nothing woke it: when it has
+    /// begun to wait, or where the clock moves. It is ready then, and runs when its turn comes.
+    /// That is legal by the contract of `Future::poll`; whoever takes any poll for the one that was
+    /// promised is wrong. Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::Poll, time::Duration};
+    /// use seedloop::{Check, now, sleep};
+    /// /// Sleeps for a second, and takes its second poll for the end of that.
+    /// async fn hasty() {
+    ///     let (start, mut nap) = (now(), Box::pin(sleep(Duration::from_secs(1))));
+    ///     let mut is_asleep = false;
+    ///     poll_fn(|context| match std::mem::replace(&mut is_asleep, true) {
+    ///         false => nap.as_mut().poll(context).map(drop),
+    ///         true => Poll::Ready(()),
+    ///     }).await;
+    ///     assert!(start.elapsed() >= Duration::from_secs(1), "too early");
+    /// }
+    /// assert!(Check::new().try_run(hasty).is_ok());
+    /// let failure = Check::new().spurious_polls(1).try_run(hasty).unwrap_err();
+    /// assert!(failure.text.contains("too early"));
+    /// ```
+    pub fn spurious_polls(mut self, count: u32) -> Check {
+        self.config = self.config.spurious_polls(count);
+        self
+    }
+
     /// How schedules are sampled. The default is a portfolio of all: see [`Algorithm`].
     ///
     /// # Examples

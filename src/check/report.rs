@@ -73,6 +73,8 @@ pub struct Report {
     pub cancelled: u64,
     /// In how many of them the clock ran ahead.
     pub slipped: u64,
+    /// In how many of them a task was polled although nothing woke it.
+    pub spuriously_polled: u64,
     /// What it means.
     pub level: Level,
     /// The runs of a search that were given up: nothing new could come of them.
@@ -97,6 +99,7 @@ impl Report {
             fresh_wakers: 0,
             cancelled: 0,
             slipped: 0,
+            spuriously_polled: 0,
             level: Level::Sampled,
             abandoned: 0,
             is_replay: false,
@@ -126,6 +129,7 @@ impl Report {
         self.fresh_wakers += u64::from(run.fresh_wakers);
         self.cancelled += u64::from(run.cancelled);
         self.slipped += u64::from(run.slipped);
+        self.spuriously_polled += u64::from(run.spuriously_polled);
     }
 }
 
@@ -137,17 +141,24 @@ pub(super) struct Counted {
     fresh_wakers: bool,
     cancelled: bool,
     slipped: bool,
+    spuriously_polled: bool,
     /// The first thing that the exception handler was told.
     reported: Option<String>,
 }
 
 impl Counted {
     pub(super) fn of(one: &One) -> Counted {
-        let RunReport { digest, steps, choices, fresh_wakers, cancellations, slips, .. } =
-            one.report;
-        let (cancelled, slipped) = (cancellations > 0, slips > 0);
-        let reported = one.reports.first().cloned();
-        Counted { digest, steps, choices, fresh_wakers, cancelled, slipped, reported }
+        let RunReport { digest, steps, choices, fresh_wakers, .. } = one.report;
+        Counted {
+            digest,
+            steps,
+            choices,
+            fresh_wakers,
+            cancelled: one.report.cancellations > 0,
+            slipped: one.report.slips > 0,
+            spuriously_polled: one.report.spurious_polls > 0,
+            reported: one.reports.first().cloned(),
+        }
     }
 }
 
@@ -200,7 +211,7 @@ impl fmt::Display for Report {
         if self.is_replay {
             return write!(f, "replayed one schedule: it did not fail");
         }
-        let Report { settings, fresh_wakers, cancelled, slipped, .. } = self;
+        let Report { settings, fresh_wakers, cancelled, slipped, spuriously_polled, .. } = self;
         self.write_level(f)?;
         match fresh_wakers {
             0 => write!(f, " (no fresh wakers")?,
@@ -216,6 +227,11 @@ impl fmt::Display for Report {
             (0, _) => {}
             (_, 0) => write!(f, ", no slip: no timer was armed while something was ready")?,
             _ => write!(f, ", a slip in {slipped} of them")?,
+        }
+        match (settings.spurious_polls, spuriously_polled) {
+            (0, _) => {}
+            (_, 0) => write!(f, ", no spurious poll: no task waited")?,
+            _ => write!(f, ", a spurious poll in {spuriously_polled} of them")?,
         }
         write!(f, ")")?;
         match &self.reported {

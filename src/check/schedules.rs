@@ -48,6 +48,7 @@ fn deviations() -> impl Strategy<Value = Vec<Deviation>> {
         2 => Just(ChoiceKind::Cancel),
         1 => Just(ChoiceKind::Slip),
         1 => Just(ChoiceKind::User),
+        1 => Just(ChoiceKind::SpuriousPoll),
     ];
     let index = prop_oneof![3 => 0..16_u32, 1 => 0..128_u32];
     let deviation = (kind, index, 0..8_u32);

@@ -236,12 +236,16 @@ pub(super) fn tell_plan(plan: &Plan, names: &StepNames, trace: &Trace) -> Vec<St
 
 fn draw(names: &StepNames, place: Place, value: u32) -> Option<String> {
     let at = step(names, place.step)?;
-    Some(match (place.kind, names.doomed(place)) {
+    Some(match (place.kind, names.hit(place)) {
         (ChoiceKind::Cancel, Some(task)) => {
             let what = if value == 2 { "an abort" } else { "a cancel" };
             format!("after {at} {what} of {task} is ready to be injected")
         }
         (ChoiceKind::Cancel, None) => format!("after {at} a cancellation is ready to be injected"),
+        (ChoiceKind::SpuriousPoll, Some(task)) => {
+            format!("after {at} {task} is polled although nothing wakes it")
+        }
+        (ChoiceKind::SpuriousPoll, None) => format!("after {at} a task is polled spuriously"),
         (ChoiceKind::Slip, _) => format!("after {at} the clock slips"),
         (ChoiceKind::User | ChoiceKind::Order, _) => format!("{at} chooses {value}"),
     })

@@ -156,6 +156,31 @@ impl Config {
         self
     }
 
+    /// A task that waits may be polled so often although nothing woke it, which is legal by the
+    /// contract of `Future::poll`. Default: 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{future::poll_fn, task::Poll, time::Duration};
+    /// use seedloop::{Config, Runner, sleep};
+    /// let polls = |run| {
+    ///     let mut runner = Runner::seeded(Config::default().spurious_polls(1), 0, run);
+    ///     runner.run(async {
+    ///         let (mut polls, mut nap) = (0, Box::pin(sleep(Duration::from_secs(1))));
+    ///         poll_fn(|context| {
+    ///             polls += 1;
+    ///             nap.as_mut().poll(context).map(|_| polls)
+    ///         }).await
+    ///     })
+    /// };
+    /// assert_eq!((0..20).map(polls).max(), Some(3)); // once more than it needs
+    /// assert_eq!((0..20).map(polls).min(), Some(2));
+    /// ```
+    pub fn spurious_polls(mut self, count: u32) -> Config {
+        self.settings.spurious_polls = count;
+        self
+    }
+
     /// In a deadlock, each task that waits for something foreign is polled once more. If one goes
     /// on, nobody had woken it for what it waited for: the report says so. Default: on.
     ///

@@ -188,6 +188,8 @@ pub struct RunReport {
     pub cancellations: u32,
     /// How often the clock advanced although something was ready.
     pub slips: u32,
+    /// How often a task was polled although nothing woke it.
+    pub spurious_polls: u32,
     /// Did each poll of a task get another waker?
     pub fresh_wakers: bool,
     /// Virtual time at the end, in ns.
@@ -257,8 +259,9 @@ impl Core {
             steps,
             iterations: self.kernel.iteration(),
             choices: self.choices,
-            cancellations: self.cancellations,
-            slips: self.slips,
+            cancellations: self.injected.cancellations,
+            slips: self.injected.slips,
+            spurious_polls: self.injected.spurious_polls,
             fresh_wakers: self.fresh_wakers,
             time_ns: self.kernel.now(),
             panics,

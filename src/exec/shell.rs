@@ -176,8 +176,11 @@ impl Shell {
                 core.note_clock(Kind::Advance);
                 core.advance_step();
                 drop(core);
-                let doomable = self.core.borrow().doomable();
-                doomable.into_iter().for_each(|task| self.choose_doom(task));
+                let injectable = self.core.borrow().injectable();
+                for task in injectable {
+                    self.choose_doom(task);
+                    self.core.borrow_mut().choose_spurious_poll(task);
+                }
                 Ok(())
             }
             Turn::Idle if self.other_threads => {

@@ -77,6 +77,7 @@ impl Shell {
                 drop(core);
                 self.choose_doom(task);
                 core = self.core.borrow_mut();
+                core.choose_spurious_poll(task);
             }
             return core;
         }

@@ -30,14 +30,14 @@ pub(crate) struct StepNames {
     /// The steps that ran, without the clock's: the first is that of the trace's step 1.
     order: Vec<StepId>,
     /// Into which task a cancellation was injected.
-    dooms: BTreeMap<Place, Arc<str>>,
+    faults: BTreeMap<Place, Arc<str>>,
 }
 
 impl StepNames {
     /// Another run begins: who owns steps is remembered.
     pub(super) fn reset(&mut self) {
         self.order.clear();
-        self.dooms.clear();
+        self.faults.clear();
     }
 
     /// Learns who owns steps in another run.
@@ -72,8 +72,8 @@ impl StepNames {
     }
 
     /// Into which task a cancellation was injected there.
-    pub(crate) fn doomed(&self, place: Place) -> Option<&Arc<str>> {
-        self.dooms.get(&place)
+    pub(crate) fn hit(&self, place: Place) -> Option<&Arc<str>> {
+        self.faults.get(&place)
     }
 }
 
@@ -119,14 +119,14 @@ impl Core {
         }
     }
 
-    /// A cancellation was injected into a task, by the last choice of the step that runs.
-    pub(crate) fn name_doom(&mut self, task: TaskId) {
+    /// Something was injected into a task, by the last choice of the step that runs.
+    pub(crate) fn name_fault(&mut self, kind: ChoiceKind, task: TaskId) {
         let Some((step, chosen)) = self.steps.as_ref().map(|log| log.inside()) else { return };
-        let asked = chosen.iter().filter(|choice| choice.kind == ChoiceKind::Cancel).count();
+        let asked = chosen.iter().filter(|choice| choice.kind == kind).count();
         let index = (asked as u32).saturating_sub(1);
         let label = self.label_of(Thing::Task(task));
         if let (Some(names), Some(label)) = (&mut self.step_names, label) {
-            names.dooms.insert(Place { step, kind: ChoiceKind::Cancel, index }, label);
+            names.faults.insert(Place { step, kind, index }, label);
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Shared {
     AtEnd = 4,
     /// The end of the run.
     End = END,
+    /// How many spurious polls may still be injected.
+    SpuriousPolls = 6,
 }
 
 /// What a task was called that is forgotten.

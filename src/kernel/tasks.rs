@@ -310,6 +310,24 @@ impl Kernel {
         self.tasks.get(task.0).is_some_and(|task| !task.queued && task.awaits.is_empty())
     }
 
+    /// Does the task wait to be woken?
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Exit, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let task = kernel.spawn();
+    /// assert!(!kernel.is_parked(task)); // it is ready
+    /// kernel.take(0);
+    /// kernel.begin_step(task);
+    /// kernel.end_step(task, Exit::Pending);
+    /// assert!(kernel.is_parked(task));
+    /// ```
+    #[inline]
+    pub fn is_parked(&self, task: TaskId) -> bool {
+        self.tasks.get(task.0).is_some_and(|task| !task.ended && !task.queued)
+    }
+
     /// How many awaits the task has, `sleep(0)` included.
     pub fn await_count(&self, task: TaskId) -> usize {
         self.tasks.get(task.0).map_or(0, |task| task.awaits.len())

@@ -48,7 +48,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use crate::{
     kernel::{Handle, Kernel},
-    trace::{Digest, Event, Plan, TokenError},
+    trace::{Digest, Event, KINDS, Plan, TokenError},
 };
 
 /// What a choice is about. The numbers name ChaCha streams: append, never renumber.
@@ -57,7 +57,7 @@ use crate::{
 /// ```
 /// use seedloop::sched::ChoiceKind;
 /// let faults = ChoiceKind::ALL.into_iter().filter(|kind| kind.is_fault());
-/// assert!(faults.eq([ChoiceKind::Cancel, ChoiceKind::Slip]));
+/// assert!(faults.eq([ChoiceKind::Cancel, ChoiceKind::Slip, ChoiceKind::SpuriousPoll]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -71,6 +71,8 @@ pub enum ChoiceKind {
     Slip = 2,
     /// What the program asked for with [`choose`](crate::choose).
     User = 3,
+    /// Whether a task that waits is polled once more although nothing woke it: 0 no.
+    SpuriousPoll = 4,
 }
 
 impl ChoiceKind {
@@ -81,8 +83,13 @@ impl ChoiceKind {
     /// use seedloop::sched::ChoiceKind;
     /// assert!(ChoiceKind::ALL.is_sorted());
     /// ```
-    pub const ALL: [ChoiceKind; 4] =
-        [ChoiceKind::Order, ChoiceKind::Cancel, ChoiceKind::Slip, ChoiceKind::User];
+    pub const ALL: [ChoiceKind; 5] = [
+        ChoiceKind::Order,
+        ChoiceKind::Cancel,
+        ChoiceKind::Slip,
+        ChoiceKind::User,
+        ChoiceKind::SpuriousPoll,
+    ];
 
     /// The letter that stands for the kind in tokens.
     ///
@@ -90,10 +97,10 @@ impl ChoiceKind {
     /// ```
     /// use seedloop::sched::ChoiceKind;
     /// let letters: String = ChoiceKind::ALL.into_iter().map(ChoiceKind::letter).collect();
-    /// assert_eq!(letters, "ocsu");
+    /// assert_eq!(letters, "ocsuy");
     /// ```
     pub fn letter(self) -> char {
-        ['o', 'c', 's', 'u'][self as usize]
+        KINDS[self as usize]
     }
 
     /// Is every option but 0 something that goes wrong? Then 0 should be likely.
@@ -104,7 +111,7 @@ impl ChoiceKind {
     /// assert!(ChoiceKind::Slip.is_fault() && !ChoiceKind::Order.is_fault());
     /// ```
     pub fn is_fault(self) -> bool {
-        matches!(self, ChoiceKind::Cancel | ChoiceKind::Slip)
+        matches!(self, ChoiceKind::Cancel | ChoiceKind::Slip | ChoiceKind::SpuriousPoll)
     }
 }
 

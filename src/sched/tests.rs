@@ -22,9 +22,10 @@ fn the_streams_are_frozen() {
 
 #[test]
 fn a_swarm_is_the_random_walk_without_some_faults() {
-    // Bits 1 and 2 of the first draw of the stream u64::MAX, by the same independent ChaCha8.
+    // Bits 1, 2 and 4 of the first draw of the stream u64::MAX, by the same independent ChaCha8.
     let without_cancels = [0, 0, 0, 1, 0, 1, 1, 0].map(|bit| bit == 1);
     let without_slips = [0, 1, 1, 1, 0, 1, 0, 1].map(|bit| bit == 1);
+    let without_polls = [0, 0, 1, 1, 1, 1, 0, 0].map(|bit| bit == 1);
     let report = RunReport { steps: 1, choices: 1, digest: Digest::default(), passed: true };
     let mut swarm = Swarm::new(0, 0);
     for run in 0..8 {
@@ -35,6 +36,7 @@ fn a_swarm_is_the_random_walk_without_some_faults() {
             let without = match kind {
                 ChoiceKind::Cancel => without_cancels[run as usize],
                 ChoiceKind::Slip => without_slips[run as usize],
+                ChoiceKind::SpuriousPoll => without_polls[run as usize],
                 _ => false,
             };
             let expected = if without { vec![0; 50] } else { walks };

@@ -92,6 +92,8 @@ pub enum Kind {
     Park = 37,
     /// It does something with what threads share: a lock, a channel, an atomic.
     Does = 38,
+    /// A task that waits is to be polled once more although nothing woke it.
+    SpuriousPoll = 39,
 }
 
 /// One event of a run.

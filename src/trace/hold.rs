@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use super::{
     path::{Mark, Path, ROOT},
-    token::{TokenError, number, wrong},
+    token::{KINDS, TokenError, number, wrong},
 };
 
 /// What stands for the clock among the owners of steps.
@@ -179,7 +179,7 @@ impl FromStr for Draw {
             TokenError::new(format!("{looks}, not {text:?}"))
         };
         let (place, value) = text.split_once('=').ok_or_else(looks)?;
-        let at = place.rfind(['c', 's', 'u']).ok_or_else(looks)?;
+        let at = place.rfind(&KINDS[1..]).ok_or_else(looks)?;
         let draw = Draw {
             step: place[..at].parse()?,
             kind: place[at..].chars().next().ok_or_else(looks)?,
@@ -209,14 +209,14 @@ mod tests {
             prop_assume!(step != until);
             let hold = Hold { step: step.clone(), until };
             prop_assert_eq!(hold.to_string().parse(), Ok(hold));
-            for kind in ['c', 's', 'u'] {
+            for &kind in &KINDS[1..] {
                 let draw = Draw { step: step.clone(), kind, index, value: 1 + index };
                 prop_assert_eq!(draw.to_string().parse(), Ok(draw));
             }
         }
 
         #[test]
-        fn any_text_is_read_as_it_is_written_or_refused(text in "[0-9cmainlok/:@=u]{0,12}") {
+        fn any_text_is_read_as_it_is_written_or_refused(text in "[0-9cmainlok/:@=uy]{0,12}") {
             if let Ok(hold) = text.parse::<Hold>() {
                 prop_assert_eq!(hold.to_string(), text.clone());
             }

@@ -34,7 +34,7 @@ pub use hold::{Draw, Hold, StepName};
 pub(crate) use path::{Mark, Parent, Path, ROOT};
 pub use plan::{Pick, Plan};
 pub use timeline::Timeline;
-pub(crate) use token::Checks;
+pub(crate) use token::{Checks, KINDS};
 pub use token::{Limits, Settings, Token, TokenError};
 
 /// The events of a run, in order. Displays as the text that snapshots show: a line per event.

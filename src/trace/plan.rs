@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, fmt::Write, str::FromStr};
 
 use super::{
     Draw, Hold, StepName, TokenError,
-    token::{number, wrong},
+    token::{KINDS, number, wrong},
 };
 
 /// What a token says to choose.
@@ -143,7 +143,7 @@ impl FromStr for Pick {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (index, rest) = text.split_at(digits);
         let mut rest = rest.chars();
-        let kind = rest.next().filter(|kind| "ocsu".contains(*kind));
+        let kind = rest.next().filter(|kind| KINDS.contains(kind));
         let (Some(kind), Some((value, menu))) = (kind, rest.as_str().split_once("of")) else {
             return wrong(format!("a choice looks like 12o2of3, not {text:?}"));
         };

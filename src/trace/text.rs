@@ -73,6 +73,7 @@ impl fmt::Display for Phrase<'_> {
             Kind::WakeAgain => write!(f, "wakes {object}, which is ready already"),
             Kind::Doom if event.value == 2 => write!(f, "injects an abort of {object}"),
             Kind::Doom => write!(f, "injects a cancel of {object}"),
+            Kind::SpuriousPoll => write!(f, "injects a spurious poll of {object}"),
             Kind::Choose => write!(f, "chooses {}", event.value),
             Kind::Log => write!(f, "logs {object}"),
             Kind::Busy => write!(f, "is busy for {duration:?}"),

@@ -6,13 +6,13 @@
 //!          | "r." ( "none" | pick *( "." pick ) )                ; only what differs from asyncio
 //!          | "h." ( "none" | item *( "." item ) )                ; by the names of steps
 //! pick     = index kind value "of" menu                          ; "12o2of3": the 13th choice, of
-//! kind     = "o" | "c" | "s" | "u"                               ;   order, took option 2 of 3
+//! kind     = "o" | "c" | "s" | "u" | "y"                         ;   order, took option 2 of 3
 //! item     = step "@" step                                       ; a hold: waits until that ran
 //!          | step kind index "=" value                           ; a choice inside a step: which
 //! step     = owner ":" ordinal | callback                        ; "2/1:3", "c3:2", "2/c1"
 //! settings = "x" *( letter [ number ] )                          ; only what is not the default:
-//!            ; c cancellations, a any task, w fresh wakers, p slips, d debug,
-//!            ; n no probe, o one handle an iteration;
+//!            ; c cancellations, a any task, w fresh wakers, p slips,
+//!            ; y spurious polls, d debug, n no probe, o one handle an iteration;
 //!            ; i, m, z: the limits on iterations, steps, steps per instant
 //! checks   = steps "." *hexdigit                                 ; 4 bits of the digest each
 //!            ; 1, 2, 4 ... steps, so that there are at most 63
@@ -24,6 +24,9 @@
 use std::{fmt, fmt::Write, num::ParseIntError, str::FromStr};
 
 use super::{Digest, Plan};
+
+/// The letters of all kinds of choices: what runs next, and what is chosen inside a step.
+pub(crate) const KINDS: [char; 5] = ['o', 'c', 's', 'u', 'y'];
 
 /// More checked steps than this are thinned to every second one.
 const CHECKS_MAX: usize = 64;
@@ -66,6 +69,8 @@ pub struct Settings {
     pub fresh_wakers: bool,
     /// How often the clock may advance although something is ready.
     pub slips: u32,
+    /// How often a task that waits may be polled although nothing woke it.
+    pub spurious_polls: u32,
     /// asyncio's debug mode.
     pub debug: bool,
     /// In a deadlock nobody is polled once more.
@@ -174,6 +179,7 @@ impl fmt::Display for Settings {
         let (limits, usual) = (&self.limits, &default.limits);
         letter('x', 0, 1).and_then(|()| letter('c', self.cancellations.into(), 0))?;
         letter('p', self.slips.into(), 0)?;
+        letter('y', self.spurious_polls.into(), 0)?;
         letter('i', limits.iterations, usual.iterations)?;
         letter('m', limits.steps, usual.steps)?;
         letter('z', limits.instant_steps, usual.instant_steps)?;
@@ -276,6 +282,7 @@ impl FromStr for Settings {
             match (letter, value) {
                 ('c', _) => settings.cancellations = number(value, &what)?,
                 ('p', _) => settings.slips = number(value, &what)?,
+                ('y', _) => settings.spurious_polls = number(value, &what)?,
                 ('i', _) => settings.limits.iterations = count()?,
                 ('m', _) => settings.limits.steps = count()?,
                 ('z', _) => settings.limits.instant_steps = count()?,

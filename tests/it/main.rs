@@ -19,6 +19,7 @@ mod sample;
 mod search;
 mod shrink;
 mod snapshots;
+mod spurious;
 mod streams;
 mod thread_examples;
 mod threads;

@@ -1,8 +1,8 @@
 //! What the scheduler is asked: which handle runs, whether something goes wrong.
 
-use super::Core;
+use super::{Core, Faults};
 use crate::{
-    exec::steps::Shared,
+    exec::{record::Thing, steps::Shared},
     kernel::TaskId,
     sched::{Access, ChoiceKind, Menu},
     trace::{Kind, Pick},
@@ -48,32 +48,52 @@ impl Core {
             return 0;
         }
         self.touch_shared(Shared::Budget, Access::Read);
-        if self.cancellations_left == 0 {
+        if self.left.cancellations == 0 {
             return 0;
         }
         let doom = self.choose(ChoiceKind::Cancel, 3);
-        self.cancellations_left -= u32::from(doom != 0);
-        self.cancellations += u32::from(doom != 0);
         if doom != 0 {
+            self.left.cancellations -= 1;
+            self.injected.cancellations += 1;
             self.touch_shared(Shared::Budget, Access::Write);
-            self.name_doom(task);
+            self.name_fault(ChoiceKind::Cancel, task);
         }
         doom
     }
 
-    /// From here on no cancellation and no slip is injected.
-    pub(in crate::exec) fn inject_nothing(&mut self) {
-        (self.cancellations_left, self.slips_left) = (0, 0);
+    /// Is this task to be polled once more although nothing wakes it? Then it is ready from here
+    /// on, as if it had been woken.
+    pub(in crate::exec) fn choose_spurious_poll(&mut self, task: TaskId) {
+        if self.settings.spurious_polls == 0 || !self.kernel.is_parked(task) {
+            return;
+        }
+        self.touch_shared(Shared::SpuriousPolls, Access::Read);
+        if self.left.spurious_polls > 0 && self.choose(ChoiceKind::SpuriousPoll, 2) == 1 {
+            self.left.spurious_polls -= 1;
+            self.injected.spurious_polls += 1;
+            self.touch_shared(Shared::SpuriousPolls, Access::Write);
+            self.name_fault(ChoiceKind::SpuriousPoll, task);
+            self.note(Kind::SpuriousPoll, Thing::Task(task), 0);
+            self.kernel.wake(task);
+        }
     }
 
-    /// The tasks that a clock step may doom.
-    pub(crate) fn doomable(&self) -> Vec<TaskId> {
-        if self.cancellations_left == 0 { Vec::new() } else { self.live_tasks() }
+    /// From here on nothing is injected.
+    pub(in crate::exec) fn inject_nothing(&mut self) {
+        self.left = Faults::default();
+    }
+
+    /// The tasks into which something may be injected where the clock has moved.
+    pub(in crate::exec) fn injectable(&self) -> Vec<TaskId> {
+        match self.left {
+            Faults { cancellations: 0, spurious_polls: 0, .. } => Vec::new(),
+            _ => self.live_tasks(),
+        }
     }
 
     /// Between two steps of a search: the first ends, with the clock's slip if there is one.
     pub(in crate::exec) fn between_steps(&mut self) {
-        if self.slips_left > 0 {
+        if self.left.slips > 0 {
             // Whether there is one to ask for depends on every timer.
             self.touch_all();
             self.ask_slip();
@@ -84,7 +104,7 @@ impl Core {
     /// May the clock advance although something is ready?
     #[inline(always)]
     pub(crate) fn choose_slip(&mut self) {
-        if self.slips_left > 0 {
+        if self.left.slips > 0 {
             self.ask_slip();
         }
     }
@@ -92,8 +112,8 @@ impl Core {
     fn ask_slip(&mut self) {
         let later = self.kernel.next_deadline().is_some_and(|at| at > self.kernel.now());
         if later && self.choose(ChoiceKind::Slip, 2) == 1 {
-            self.slips_left -= 1;
-            self.slips += 1;
+            self.left.slips -= 1;
+            self.injected.slips += 1;
             self.kernel.slip();
             self.note_clock(Kind::Slip);
         }

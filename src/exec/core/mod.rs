@@ -89,12 +89,25 @@ pub(crate) struct Core {
     pub(crate) choices: u64,
     /// Those that are not asyncio's.
     pub(crate) picks: Vec<Pick>,
-    /// Cancellations and slips that may still be injected.
-    cancellations_left: u32,
-    slips_left: u32,
-    /// Those that were.
+    /// What may still be injected.
+    left: Faults,
+    /// What was.
+    pub(super) injected: Faults,
+}
+
+/// How many faults of each kind.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Faults {
     pub(super) cancellations: u32,
     pub(super) slips: u32,
+    pub(super) spurious_polls: u32,
+}
+
+impl Faults {
+    fn allowed(settings: &Settings) -> Faults {
+        let Settings { cancellations, slips, spurious_polls, .. } = *settings;
+        Faults { cancellations, slips, spurious_polls }
+    }
 }
 
 impl Core {
@@ -124,10 +137,8 @@ impl Core {
             fresh_wakers: false,
             choices: 0,
             picks: Vec::new(),
-            cancellations_left: config.settings.cancellations,
-            slips_left: config.settings.slips,
-            cancellations: 0,
-            slips: 0,
+            left: Faults::allowed(&config.settings),
+            injected: Faults::default(),
         };
         core.heed();
         core
@@ -155,9 +166,8 @@ impl Core {
         self.recorder.reset();
         self.choices = 0;
         self.picks.clear();
-        self.cancellations_left = self.settings.cancellations;
-        self.slips_left = self.settings.slips;
-        (self.cancellations, self.slips) = (0, 0);
+        self.left = Faults::allowed(&self.settings);
+        self.injected = Faults::default();
         let log = self.steps.take().or_else(|| self.idle_steps.take());
         let log = StepLog::again(log, self.scheduler.watches(), self.tracked);
         match self.scheduler.watches() {

@@ -128,7 +128,7 @@ impl Core {
             info.kept.count(waker.clones(), info.polls, now);
         }
         (info.made, info.body, info.waker) = (made, Some(body), Some(waker));
-        self.settings.cancellations > 0
+        self.settings.cancellations > 0 || self.settings.spurious_polls > 0
     }
 
     /// Ends the last step of a task. Gives what is left of a task that nobody holds, for the

@@ -296,7 +296,7 @@ struct Tally {
 const MOST: u64 = 2_000;
 const MOST_BY_DEFAULT: u64 = 500;
 
-fn fuzz(kind: Kind, cancellations: u32, tracked: bool) -> Tally {
+fn fuzz(kind: Kind, config: Config) -> Tally {
     let mut tally = Tally::default();
     let asked = seeds();
     let most = if asked.is_some() { MOST } else { MOST_BY_DEFAULT };
@@ -304,8 +304,7 @@ fn fuzz(kind: Kind, cancellations: u32, tracked: bool) -> Tally {
         let mut dice = Dice::new(seed);
         let count = 2 + dice.roll(3);
         let tasks: Vec<Vec<Op>> = (0..count).map(|_| ops(&mut dice, kind, count, 0)).collect();
-        let config = Config::default().cancellations(cancellations).fresh_wakers(seed % 2 == 1);
-        let config = config.tracked(tracked);
+        let config = config.clone().fresh_wakers(seed % 2 == 1);
         let program = program(tasks.clone());
         let Some(brute) = explore(Search::new(Reduction::None), &program, &config, most) else {
             tally.too_many += 1;
@@ -350,28 +349,37 @@ fn seeds() -> Option<Range<u64>> {
     Some(numbers.unwrap_or_else(|| panic!("SEEDLOOP_FUZZ={text} is no range: write 0..20000")))
 }
 
+fn tracked() -> Config {
+    Config::default().tracked(true)
+}
+
 #[test]
 fn random_programs_over_cells() {
-    println!("{:?}", fuzz(Kind::Cells, 0, true));
+    println!("{:?}", fuzz(Kind::Cells, tracked()));
 }
 
 #[test]
 fn random_programs_over_plain_primitives() {
-    println!("{:?}", fuzz(Kind::Plain, 0, true));
+    println!("{:?}", fuzz(Kind::Plain, tracked()));
 }
 
 #[test]
 fn random_programs_over_the_crates_primitives() {
-    println!("{:?}", fuzz(Kind::Own, 0, true));
+    println!("{:?}", fuzz(Kind::Own, tracked()));
 }
 
 #[test]
 fn random_programs_with_cancellations() {
-    println!("{:?}", fuzz(Kind::Own, 1, true));
+    println!("{:?}", fuzz(Kind::Own, tracked().cancellations(1)));
+}
+
+#[test]
+fn random_programs_with_spurious_polls() {
+    println!("{:?}", fuzz(Kind::Own, tracked().spurious_polls(1)));
 }
 
 /// Steps of the tasks that do not say that all they share is tracked depend on every other.
 #[test]
 fn random_programs_with_some_tracked_tasks() {
-    println!("{:?}", fuzz(Kind::Own, 0, false));
+    println!("{:?}", fuzz(Kind::Own, Config::default()));
 }
