@@ -10,6 +10,7 @@ use std::{
 use seedloop::{
     Check, Config, Error, Failure, Runner, gather,
     sched::{Algorithm, Sampler, Scheduler},
+    trace::Plan,
 };
 
 use crate::bugs::{lost_update, order_violation, philosophers, yields};
@@ -165,6 +166,55 @@ fn what_was_learned_is_learned_again_in_a_replay() {
             assert!(error.to_string().contains("SEEDLOOP_REPLAY in the check"), "{error}");
         }
     }
+}
+
+/// Three tasks of 100 steps; it fails in any order.
+async fn long() -> Result<(), Error> {
+    gather([yields(100), yields(100), yields(100)]).await?;
+    Err(Error::QueueFull)
+}
+
+/// As above.
+#[test]
+fn long_digest_for_another_process() {
+    if std::env::var_os("SEEDLOOP_REPLAY").is_some() {
+        let failure = Check::new().shrink(false).try_run(long).expect_err("it fails");
+        println!("digest {}", failure.digest);
+    }
+}
+
+/// The first runs of a seed teach, and go by what those before them have taught.
+#[test]
+fn each_run_that_teaches_can_be_had_again() {
+    let mut alone = 0;
+    for algorithm in ALL {
+        let sampler = Sampler::new(algorithm, 3);
+        let mut runner = Runner::with_scheduler(Config::default(), Box::new(sampler));
+        let mut last = None;
+        for run in 0..4 {
+            runner.again(last.as_ref());
+            runner.run(long()).unwrap_err();
+            let ran = runner.end();
+            last = Some(ran.summary(false));
+            let strategy = algorithm.to_string();
+            let mut token = ran.token;
+            token.plan = Plan::Seed { strategy, seed: 3, run };
+            if let Ok(mut again) = Runner::replay(&token) {
+                again.run(long()).unwrap_err();
+                let again = again.finish();
+                assert_eq!((again.digest, again.divergence), (ran.digest, None), "{token}");
+                alone += 1;
+                continue;
+            }
+            let test = ["sample::long_digest_for_another_process", "--exact", "--nocapture"];
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let command = command.args(test).env("SEEDLOOP_REPLAY", token.to_string());
+            let text = String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned();
+            assert!(text.contains(&format!("digest {}", ran.digest)), "{token}: {text}");
+        }
+    }
+    // All of the portfolio, of the random walk and the swarm; one of the others, two of SURW.
+    assert_eq!(alone, 3 * 4 + 5 + 2);
 }
 
 /// Whatever the number of threads: the same report, and the same first failure.

@@ -109,7 +109,7 @@ impl Learned {
         of(Some(step.owner)).or_else(|| of(None)).or_else(|| self.named.get(&step))
     }
 
-    /// The lessons are over.
+    /// Makes of all lessons so far what is to be known.
     pub(super) fn conclude(&mut self) {
         let lessons = std::mem::take(&mut self.lessons);
         // By object, how it is touched, and how often each owner does in one run.
@@ -130,17 +130,24 @@ impl Learned {
         let contested = objects.into_iter().filter(|(_, (ways, _))| is_contested(*ways));
         let contested = contested.map(|(object, (_, counts))| self.contest(object, &counts));
         self.contested = contested.filter(|contested| contested.pairs > 0).collect();
-        for lesson in lessons {
+        (self.expected, self.named) = Default::default();
+        for lesson in &lessons {
             let mut pasts = Pasts::default();
-            for (step, footprint) in lesson.touched {
+            for (step, footprint) in &lesson.touched {
                 let past = pasts.of(step.owner);
                 for key in [(Some(step.owner), past), (None, past)] {
-                    self.expected.entry(key).or_default().add(&footprint);
+                    self.expected.entry(key).or_default().add(footprint);
                 }
-                self.named.entry(step).or_default().add(&footprint);
-                pasts.stepped(self, step.owner, &footprint);
+                self.named.entry(*step).or_default().add(footprint);
+                pasts.stepped(self, step.owner, footprint);
             }
         }
+        self.lessons = lessons;
+    }
+
+    /// There are no more.
+    pub(super) fn forget_lessons(&mut self) {
+        self.lessons = Vec::new();
     }
 
     fn contest(&self, object: u64, counts: &BTreeMap<u64, u64>) -> Contested {

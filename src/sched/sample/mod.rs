@@ -1,7 +1,7 @@
 //! Random orders, by one algorithm per file. What an algorithm must know of the program (how long a
 //! run is, what steps will touch) it learns from the first four runs of the seed, and from nothing
-//! else: so a run can be had again. Two of them walk at random and two by random priorities: in the
-//! ones tasks wait for each other, in the others they meet nobody.
+//! else: so a run can be had again. The first of them walks at random; the others go by the
+//! algorithm itself, as far as it knows the program by then, or by others where it learns more.
 
 mod learn;
 mod pct;
@@ -26,10 +26,10 @@ use crate::{
     trace::{Plan, mix},
 };
 
-/// So many runs of a seed only teach.
+/// So many runs of a seed teach.
 const LESSONS: u64 = 4;
-/// They go by these in turn.
-const TEACHERS: [Algorithm; 2] = [Algorithm::Random, Algorithm::Pct(1)];
+/// So many steps of one of them may starve somebody.
+const LESSON_STEPS: u64 = 1 << 12;
 
 /// How orders are sampled. None is the best: which bugs it finds, and how soon, differs by orders
 /// of magnitude.
@@ -191,6 +191,17 @@ impl Sampler {
         std::mem::take(&mut self.races)
     }
 
+    /// What a run goes by that needs to know nothing of the program.
+    fn teacher(algorithm: Algorithm, run: u64) -> Option<Algorithm> {
+        match (algorithm, run) {
+            (_, LESSONS..) => None,
+            (_, 0) | (Algorithm::Portfolio, 2) => Some(Algorithm::Random),
+            // In a random walk tasks wait for each other; by priorities they meet nobody.
+            (Algorithm::Surw, 1) | (Algorithm::Portfolio, _) => Some(Algorithm::Pct(1)),
+            _ => None,
+        }
+    }
+
     /// How many runs teach.
     pub(crate) fn lessons(&self) -> u64 {
         if Sampler::learns(self.algorithm, LESSONS) { LESSONS } else { 0 }
@@ -202,7 +213,7 @@ impl Sampler {
         let Plan::Seed { strategy, seed, run } = plan else { return Ok(None) };
         let algorithm = strategy.parse()?;
         let learns = Sampler::learns(algorithm, *run);
-        Ok(learns.then(|| (LESSONS, Sampler::new(algorithm, *seed))))
+        Ok(learns.then(|| (LESSONS.min(*run), Sampler::new(algorithm, *seed))))
     }
 
     /// The sampler at a run of a plan.
@@ -226,9 +237,10 @@ impl Sampler {
         }
     }
 
-    /// Does this run go by what the first ones of the seed have taught?
+    /// Does this run go by what earlier ones of the seed have taught?
     fn learns(algorithm: Algorithm, run: u64) -> bool {
-        run >= LESSONS && !matches!(algorithm, Algorithm::Random | Algorithm::Swarm)
+        let needs_nothing = matches!(algorithm, Algorithm::Random | Algorithm::Swarm);
+        !needs_nothing && Sampler::teacher(algorithm, run).is_none()
     }
 
     /// Goes on with this run of the seed. What it is to learn, it has learned.
@@ -243,10 +255,12 @@ impl Sampler {
 
     fn end_lesson(&mut self) {
         let Some(lesson) = self.lesson.take() else { return };
-        let learned = Rc::get_mut(&mut self.learned).expect("nobody goes by it yet");
+        self.order = None;
+        let learned = Rc::get_mut(&mut self.learned).expect("nobody goes by it");
         learned.add(lesson);
+        learned.conclude();
         if self.run + 1 == LESSONS {
-            learned.conclude();
+            learned.forget_lessons();
         }
     }
 
@@ -255,16 +269,15 @@ impl Sampler {
         self.walk = RandomWalk::new(seed, run);
         let swarms = matches!(self.algorithm, Algorithm::Portfolio | Algorithm::Swarm);
         self.swarm = swarms.then(|| Swarm::new(seed, run));
-        let learns = Sampler::learns(self.algorithm, LESSONS);
-        let teaches = learns && run < LESSONS;
-        self.lesson = teaches.then(Lesson::default);
-        let algorithm = match self.algorithm {
-            _ if teaches => TEACHERS[(run % 2) as usize],
-            Algorithm::Portfolio => portfolio::member(run - LESSONS),
-            algorithm => algorithm,
+        let knows = Sampler::learns(self.algorithm, run);
+        self.lesson = (run < self.lessons()).then(Lesson::default);
+        let algorithm = match (Sampler::teacher(self.algorithm, run), self.algorithm) {
+            (Some(teacher), _) => teacher,
+            (None, Algorithm::Portfolio) => portfolio::member(run - LESSONS),
+            (None, algorithm) => algorithm,
         };
         let mut luck = Luck::new(seed, run);
-        if learns && run >= LESSONS {
+        if knows && run >= LESSONS {
             let one_in = self.learned.faults.map(|faults| match luck.below(2) {
                 0 => FAULT_ONE_IN,
                 // The first of many would be taken, and none of those that come late.
@@ -284,7 +297,7 @@ impl Sampler {
             Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
         };
         self.races.begin();
-        self.left = self.learned.steps * 2 + 64;
+        self.left = if knows { self.learned.steps * 2 + 64 } else { LESSON_STEPS };
     }
 }
 
