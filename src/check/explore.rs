@@ -184,9 +184,16 @@ impl Check {
         Err(self.failure(report, &run.token, failed, again))
     }
 
+    /// What a schedule is run with again, beside the settings of its token.
+    pub(super) fn again_config(&self) -> Config {
+        let mut config = Config::default().names(true).watchdog(self.config.watchdog);
+        config.shares_watchdog = true;
+        config
+    }
+
     /// Replays a token and records its events.
     pub(super) fn recorded(&self, token: &Token, main: Main) -> Result<(One, StepNames), String> {
-        let config = Config::default().record(true).names(true).watchdog(self.config.watchdog);
+        let config = self.again_config().record(true);
         let mut runner = self.replaying(token, config, main).map_err(|error| error.to_string())?;
         let one = one(&mut runner, main, self.rules);
         Ok((one, runner.step_names()))

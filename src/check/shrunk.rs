@@ -2,7 +2,7 @@
 //! left.
 
 use crate::{
-    exec::{Config, StepNames, quietly},
+    exec::{StepNames, quietly},
     run::Runner,
     sched::{ChoiceKind, Held, Holds, Place, Recording, Replay, StepId},
     trace::{Event, Kind, Plan, Token, Trace},
@@ -144,7 +144,7 @@ impl<'a> Runs<'a> {
     fn new(check: &'a Check, raw: &Token, main: explore::Main<'a>) -> Runs<'a> {
         let Plan::Raw(picks) = &raw.plan else { unreachable!("it is a list of choices") };
         let recording = Recording::new(Box::new(Replay::new(picks.clone())));
-        let mut config = Config::default().names(true).watchdog(check.config.watchdog);
+        let mut config = check.again_config();
         config.set(raw.settings);
         let runner = Runner::with_scheduler(config, Box::new(recording.clone()));
         Runs { check, main, runner, recording, count: 0, steps: 0 }

@@ -21,6 +21,8 @@ pub struct Config {
     pub(crate) record: bool,
     pub(crate) other_threads: bool,
     pub(crate) watchdog: Option<Duration>,
+    /// The one of another loop of the thread will do, which waits for this one's run.
+    pub(crate) shares_watchdog: bool,
     pub(crate) tracked: bool,
     pub(crate) names: bool,
 }
@@ -171,7 +173,7 @@ impl Config {
     ///             polls += 1;
     ///             nap.as_mut().poll(context).map(|_| polls)
     ///         }).await
-    ///     })
+    ///     }).unwrap()
     /// };
     /// assert_eq!((0..20).map(polls).max(), Some(3)); // once more than it needs
     /// assert_eq!((0..20).map(polls).min(), Some(2));

@@ -61,7 +61,7 @@ pub(crate) struct Shell {
     /// The task that did, if it was one.
     pub(crate) interrupter: Cell<Option<TaskId>>,
     pub(crate) other_threads: bool,
-    pub(crate) watchdog: Option<Watchdog>,
+    pub(crate) watchdog: Option<Rc<Watchdog>>,
     /// Tells runs apart. Never in a trace.
     pub(crate) serial: Cell<u64>,
 }
@@ -101,7 +101,7 @@ impl Shell {
             interrupted: Cell::new(false),
             interrupter: Cell::new(None),
             other_threads: config.other_threads,
-            watchdog: config.watchdog.map(Watchdog::new),
+            watchdog: config.watchdog.map(|limit| Watchdog::of(limit, config.shares_watchdog)),
             serial: Cell::new(next_serial()),
         })
     }

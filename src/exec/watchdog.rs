@@ -2,8 +2,10 @@
 //! It reads a counter and names, and touches nothing of the run.
 
 use std::{
+    cell::RefCell,
     panic::Location,
     process,
+    rc::{Rc, Weak},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -49,8 +51,24 @@ pub(crate) struct Watchdog {
     thread: Option<JoinHandle<()>>,
 }
 
+thread_local! {
+    /// The last one of this thread: a check runs some schedules a second time, by another loop, and
+    /// a thread for each would cost more than the run.
+    static LAST: RefCell<Weak<Watchdog>> = RefCell::default();
+}
+
 impl Watchdog {
-    pub(crate) fn new(limit: Duration) -> Watchdog {
+    /// A new one, or the last one of this thread, if that will do and its loop is still there.
+    pub(crate) fn of(limit: Duration, shares: bool) -> Rc<Watchdog> {
+        LAST.with_borrow_mut(|last| {
+            let known = last.upgrade().filter(|_| shares);
+            let watchdog = known.unwrap_or_else(|| Rc::new(Watchdog::new(limit)));
+            *last = Rc::downgrade(&watchdog);
+            watchdog
+        })
+    }
+
+    fn new(limit: Duration) -> Watchdog {
         let shared = Arc::new(Shared::default());
         let watched = shared.clone();
         let thread = thread::Builder::new().name("seedloop watchdog".into());
