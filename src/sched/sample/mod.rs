@@ -278,10 +278,10 @@ impl Sampler {
         };
         let mut luck = Luck::new(seed, run);
         if knows && run >= LESSONS {
-            let one_in = self.learned.faults.map(|faults| match luck.below(2) {
-                0 => FAULT_ONE_IN,
+            let one_in = ChoiceKind::ALL.map(|kind| match luck.coin(kind) {
+                false => FAULT_ONE_IN,
                 // The first of many would be taken, and none of those that come late.
-                _ => FAULT_ONE_IN.max(faults),
+                true => FAULT_ONE_IN.max(self.learned.faults[kind as usize]),
             });
             self.walk.faults_one_in(one_in);
             self.swarm.iter_mut().for_each(|swarm| swarm.walk().faults_one_in(one_in));
@@ -390,6 +390,17 @@ impl Luck {
         match u32::try_from(n) {
             Ok(n) => super::random::below(&mut self.stream, n).into(),
             Err(_) => self.stream.next_u64() % n,
+        }
+    }
+
+    /// One for each kind of choice. Those that came later take nothing from the stream: they leave
+    /// the orders of a seed as they were.
+    fn coin(&mut self, kind: ChoiceKind) -> bool {
+        match kind {
+            ChoiceKind::Order | ChoiceKind::Cancel | ChoiceKind::Slip | ChoiceKind::User => {
+                self.below(2) == 1
+            }
+            ChoiceKind::SpuriousPoll => self.of(kind as u64) >> 63 == 1,
         }
     }
 
