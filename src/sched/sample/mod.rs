@@ -28,8 +28,8 @@ use crate::{
 
 /// So many runs of a seed teach.
 const LESSONS: u64 = 4;
-/// So many steps of one of them may starve somebody. Not more: who spins until another has run would
-/// spin as long.
+/// So many steps of one of them may starve somebody. Not more: who spins until another has run
+/// would spin as long.
 const LESSON_STEPS: u64 = 1 << 9;
 
 /// How orders are sampled. None is the best: which bugs it finds, and how soon, differs by orders
