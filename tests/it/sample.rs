@@ -142,7 +142,7 @@ fn the_runs_of_a_seed_are_frozen() {
         let (mut last, mut digests) = (None, 0_u32);
         for _ in 0..40 {
             runner.again(last.as_ref());
-            let _ = runner.run(philosophers(3));
+            let _ = runner.run(philosophers(3)); // whether it deadlocks is in the digest
             let report = runner.end();
             digests = digests.rotate_left(5) ^ u32::from_str_radix(&digest(&report), 16).unwrap();
             last = Some(report.summary(true));
