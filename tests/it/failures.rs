@@ -20,7 +20,7 @@ fn failure<F>(check: Check, program: impl Fn() -> F) -> Box<Failure>
 where
     F: Future<Output = Result<(), Error>> + 'static,
 {
-    check.schedules(50).try_run(program).expect_err("it fails")
+    check.schedules(200).try_run(program).expect_err("it fails")
 }
 
 async fn loses_a_permit(permits: Semaphore) -> Result<(), Error> {

@@ -150,15 +150,15 @@ fn the_runs_of_a_seed_are_frozen() {
         format!("{algorithm} {digests:08x}")
     });
     let frozen = [
-        "portfolio 6297356a",
+        "portfolio 436111ee",
         "random 5249ab9b",
         "swarm 6e84491c",
-        "pct1 3a1b5650",
-        "pct3 091413df",
-        "pos 082419e0",
-        "urw da5c7fe0",
-        "surw d5dc26d0",
-        "pcturw2 0181d366",
+        "pct1 1c017787",
+        "pct3 d4a31078",
+        "pos ac8804d8",
+        "urw 996f3066",
+        "surw bc7e137c",
+        "pcturw2 3497e2a2",
     ];
     assert_eq!(all, frozen);
 }
@@ -247,8 +247,8 @@ fn each_run_that_teaches_can_be_had_again() {
             assert!(text.contains(&format!("digest {}", ran.digest)), "{token}: {text}");
         }
     }
-    // All of the portfolio, of the random walk and the swarm; one of the others, two of SURW.
-    assert_eq!(alone, 3 * 4 + 5 + 2);
+    // All of the random walk and of the swarm; the first one of the others.
+    assert_eq!(alone, 2 * 4 + (ALL.len() - 2));
 }
 
 /// Whatever the number of threads: the same report, and the same first failure.

@@ -1,8 +1,11 @@
 //! What runs teach about a program: how many steps its tasks make, and what steps touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Access, ChoiceKind, Footprint, Step, StepId};
+use super::{
+    super::{Access, ChoiceKind, Footprint, Step, StepId},
+    happens_before::Race,
+};
 use crate::trace::mix;
 
 /// What is more than making handles ready and taking them.
@@ -40,6 +43,8 @@ pub(super) struct Lesson {
     parents: BTreeMap<u64, u64>,
     last: u64,
     touched: Vec<(StepId, Footprint)>,
+    /// Which objects which steps race for.
+    racing: BTreeSet<(u64, StepId)>,
 }
 
 impl Lesson {
@@ -58,10 +63,25 @@ impl Lesson {
         self.faults[kind as usize] += 1;
     }
 
-    pub(super) fn stepped(&mut self, step: Step) {
-        if self.touched.len() < STEPS_MAX && !step.id.is_clock() {
-            self.touched.push((step.id, step.footprint.known()));
+    /// A step has run, the second of these races.
+    pub(super) fn stepped(&mut self, step: Step, races: &[Race]) {
+        if step.id.is_clock() || self.touched.len() >= STEPS_MAX {
+            return;
         }
+        // Whom it has made ready was waiting for it, and would else have found what it waits for.
+        let waited = |race: &&Race| step.footprint.has(race.first.owner, Access::Ready);
+        for race in races.iter().filter(|race| !waited(race)) {
+            self.racing.extend([(race.object, race.first), (race.object, step.id)]);
+        }
+        self.touched.push((step.id, step.footprint.known()));
+    }
+
+    /// Which objects which steps touch.
+    fn touches(&self) -> impl Iterator<Item = (u64, StepId)> {
+        self.touched.iter().flat_map(|(step, footprint)| {
+            let state = footprint.objects().filter(|(_, ways)| ways & STATE != 0);
+            state.map(|(object, _)| (object, *step))
+        })
     }
 }
 
@@ -78,7 +98,7 @@ impl Learned {
     }
 
     /// Adds what owners have to those that they come from.
-    fn with_ancestors(&self, counts: &BTreeMap<u64, u64>) -> BTreeMap<u64, u64> {
+    fn with_ancestors(&self, counts: &Counts) -> Counts {
         let mut sums = BTreeMap::new();
         for (&owner, count) in counts {
             let mut at = Some(owner);
@@ -96,7 +116,7 @@ impl Learned {
         self.weights.get(&owner).copied().unwrap_or(0)
     }
 
-    /// The objects that steps of two owners touch in ways that do not commute.
+    /// The objects that steps of two owners race for.
     pub(super) fn contested(&self) -> &[Contested] {
         &self.contested
     }
@@ -112,24 +132,10 @@ impl Learned {
     /// Makes of all lessons so far what is to be known.
     pub(super) fn conclude(&mut self) {
         let lessons = std::mem::take(&mut self.lessons);
-        // By object, how it is touched, and how often each owner does in one run.
-        let mut objects: BTreeMap<u64, (u8, BTreeMap<u64, u64>)> = BTreeMap::new();
-        for lesson in &lessons {
-            let mut counts: BTreeMap<u64, BTreeMap<u64, u64>> = BTreeMap::new();
-            for (step, footprint) in &lesson.touched {
-                let state = footprint.objects().filter(|(_, ways)| ways & STATE != 0);
-                for (object, ways) in state {
-                    objects.entry(object).or_default().0 |= ways;
-                    *counts.entry(object).or_default().entry(step.owner).or_default() += 1;
-                }
-            }
-            for (object, counts) in counts {
-                keep_most(&mut objects.entry(object).or_default().1, counts);
-            }
-        }
-        let contested = objects.into_iter().filter(|(_, (ways, _))| is_contested(*ways));
-        let contested = contested.map(|(object, (_, counts))| self.contest(object, &counts));
-        self.contested = contested.filter(|contested| contested.pairs > 0).collect();
+        let touching = most_of_each(lessons.iter().map(Lesson::touches));
+        let racing = most_of_each(lessons.iter().map(|lesson| lesson.racing.iter().copied()));
+        let contest = |(object, racing)| self.contest(object, &racing, &touching[&object]);
+        self.contested = racing.into_iter().map(contest).collect();
         (self.expected, self.named) = Default::default();
         for lesson in &lessons {
             let mut pasts = Pasts::default();
@@ -150,17 +156,38 @@ impl Learned {
         self.lessons = Vec::new();
     }
 
-    fn contest(&self, object: u64, counts: &BTreeMap<u64, u64>) -> Contested {
+    fn contest(&self, object: u64, racing: &Counts, touching: &Counts) -> Contested {
         let square = |n: u64| n * n;
-        let own: u64 = counts.values().copied().map(square).sum();
-        let pairs = square(counts.values().sum()) - own;
-        let rivals = square(counts.len() as u64) - counts.len() as u64;
-        Contested { object, pairs, rivals, weights: self.with_ancestors(counts) }
+        let own: u64 = racing.values().copied().map(square).sum();
+        let pairs = square(racing.values().sum()) - own;
+        let rivals = square(touching.len() as u64) - touching.len() as u64;
+        Contested { object, pairs, rivals, weights: self.with_ancestors(touching) }
     }
 }
 
+/// By owner, how many of its steps.
+type Counts = BTreeMap<u64, u64>;
+
+/// By object and owner, the most steps of a run, of which this is for each run.
+fn most_of_each<S>(runs: impl Iterator<Item = S>) -> BTreeMap<u64, Counts>
+where
+    S: Iterator<Item = (u64, StepId)>,
+{
+    let mut most: BTreeMap<u64, Counts> = BTreeMap::new();
+    for steps in runs {
+        let mut counts: BTreeMap<u64, Counts> = BTreeMap::new();
+        for (object, step) in steps {
+            *counts.entry(object).or_default().entry(step.owner).or_default() += 1;
+        }
+        for (object, counts) in counts {
+            keep_most(most.entry(object).or_default(), counts);
+        }
+    }
+    most
+}
+
 /// Keeps the larger of two numbers of each owner.
-fn keep_most(most: &mut BTreeMap<u64, u64>, others: BTreeMap<u64, u64>) {
+fn keep_most(most: &mut Counts, others: Counts) {
     for (owner, count) in others {
         let most = most.entry(owner).or_default();
         *most = count.max(*most);
@@ -192,16 +219,11 @@ impl Pasts {
     }
 }
 
-/// Is this more than making handles ready and taking them, and do not all commute?
-fn is_contested(ways: u8) -> bool {
-    let commutes = Access::ALL.iter().any(|way| way.commutes(*way) && *way as u8 == ways);
-    ways & STATE != 0 && !commutes
-}
-
 /// An object that steps of several owners touch.
 pub(super) struct Contested {
     object: u64,
-    /// How many pairs of steps of two owners there are, and how many pairs of owners.
+    /// How many pairs there are of steps of two owners that race for it, if not with each other,
+    /// and how many of owners.
     pub(super) pairs: u64,
     pub(super) rivals: u64,
     /// How often owners and what they lead to touch it.

@@ -1,36 +1,36 @@
 //! Random orders, by one algorithm per file. What an algorithm must know of the program (how long a
 //! run is, what steps will touch) it learns from the first four runs of the seed, and from nothing
 //! else: so a run can be had again. The first of them walks at random; the others go by the
-//! algorithm itself, as far as it knows the program by then, or by others where it learns more.
+//! algorithm itself, as far as it knows the program by then.
 
+mod happens_before;
 mod learn;
+mod luck;
 mod pct;
 mod pct_urw;
 mod portfolio;
 mod pos;
 mod races;
 mod surw;
+#[cfg(test)]
+mod tests;
 mod urw;
 
 use std::{fmt, rc::Rc, str::FromStr};
 
+use happens_before::HappensBefore;
 use learn::{Learned, Lesson};
+use luck::Luck;
 pub(crate) use races::Races;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
     Watch, random::FAULT_ONE_IN,
 };
-use crate::{
-    TokenError,
-    trace::{Plan, mix},
-};
+use crate::{TokenError, trace::Plan};
 
 /// So many runs of a seed teach.
 const LESSONS: u64 = 4;
-/// So many steps of one of them may starve somebody. Not more: who spins until another has run
-/// would spin as long.
-const LESSON_STEPS: u64 = 1 << 9;
 
 /// How orders are sampled. None is the best: which bugs it finds, and how soon, differs by orders
 /// of magnitude.
@@ -151,6 +151,7 @@ pub struct Sampler {
     /// The same, but without some kinds of faults.
     swarm: Option<Swarm>,
     order: Option<Box<dyn Order>>,
+    happened: HappensBefore,
     races: Races,
     /// Steps left that are chosen by the algorithm: one that starves somebody must not for ever.
     left: u64,
@@ -168,6 +169,7 @@ impl Sampler {
             walk: RandomWalk::new(seed, 0),
             swarm: None,
             order: None,
+            happened: HappensBefore::default(),
             races: Races::default(),
             left: 0,
         };
@@ -190,17 +192,6 @@ impl Sampler {
     /// What it knows of racing pairs; it goes on with nothing.
     pub(crate) fn take_races(&mut self) -> Races {
         std::mem::take(&mut self.races)
-    }
-
-    /// What a run goes by that needs to know nothing of the program.
-    fn teacher(algorithm: Algorithm, run: u64) -> Option<Algorithm> {
-        match (algorithm, run) {
-            (_, LESSONS..) => None,
-            (_, 0) | (Algorithm::Portfolio, 2) => Some(Algorithm::Random),
-            // In a random walk tasks wait for each other; by priorities they meet nobody.
-            (Algorithm::Surw, 1) | (Algorithm::Portfolio, _) => Some(Algorithm::Pct(1)),
-            _ => None,
-        }
     }
 
     /// How many runs teach.
@@ -241,7 +232,7 @@ impl Sampler {
     /// Does this run go by what earlier ones of the seed have taught?
     fn learns(algorithm: Algorithm, run: u64) -> bool {
         let needs_nothing = matches!(algorithm, Algorithm::Random | Algorithm::Swarm);
-        !needs_nothing && Sampler::teacher(algorithm, run).is_none()
+        !needs_nothing && run > 0
     }
 
     /// Goes on with this run of the seed. What it is to learn, it has learned.
@@ -272,12 +263,13 @@ impl Sampler {
         self.swarm = swarms.then(|| Swarm::new(seed, run));
         let knows = Sampler::learns(self.algorithm, run);
         self.lesson = (run < self.lessons()).then(Lesson::default);
-        let algorithm = match (Sampler::teacher(self.algorithm, run), self.algorithm) {
-            (Some(teacher), _) => teacher,
-            (None, Algorithm::Portfolio) => portfolio::member(run - LESSONS),
-            (None, algorithm) => algorithm,
+        // Which algorithm the run goes by, and as which of its runs.
+        let (algorithm, turn) = match self.algorithm {
+            _ if run == 0 => (Algorithm::Random, 0),
+            Algorithm::Portfolio => portfolio::turn(run),
+            algorithm => (algorithm, run),
         };
-        let mut luck = Luck::new(seed, run);
+        let luck = Luck::new(seed, run, turn);
         if knows && run >= LESSONS {
             let one_in = ChoiceKind::ALL.map(|kind| match luck.coin(kind) {
                 false => FAULT_ONE_IN,
@@ -297,8 +289,8 @@ impl Sampler {
             }
             Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
         };
-        self.races.begin();
-        self.left = if knows { self.learned.steps * 2 + 64 } else { LESSON_STEPS };
+        self.happened = HappensBefore::default();
+        self.left = self.learned.steps * 2 + 64;
     }
 }
 
@@ -348,14 +340,16 @@ impl Scheduler for Sampler {
     }
 
     fn stepped(&mut self, step: Step) {
-        if self.watches() == Watch::Footprints {
-            self.races.stepped(&step);
-        }
+        let races = match self.watches() {
+            Watch::Footprints => self.happened.stepped(&step),
+            _ => Vec::new(),
+        };
+        races.iter().for_each(|race| self.races.saw(race.first, step.id));
         if let Some(order) = &mut self.order {
             order.stepped(&step);
         }
         if let Some(lesson) = &mut self.lesson {
-            lesson.stepped(step);
+            lesson.stepped(step, &races);
         }
     }
 
@@ -368,57 +362,5 @@ impl Scheduler for Sampler {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::Sampled
-    }
-}
-
-/// The chance of one run: as a stream, and as a number that belongs to a name.
-struct Luck {
-    stream: rand_chacha::ChaCha8Rng,
-    salt: u64,
-}
-
-impl Luck {
-    fn new(seed: u64, run: u64) -> Luck {
-        use rand_chacha::rand_core::Rng;
-        let mut stream = super::random::stream(seed, run, ChoiceKind::Order as u64);
-        let salt = stream.next_u64();
-        Luck { stream, salt }
-    }
-
-    /// Uniform below `n`, which is 1 or more.
-    fn below(&mut self, n: u64) -> u64 {
-        use rand_chacha::rand_core::Rng;
-        match u32::try_from(n) {
-            Ok(n) => super::random::below(&mut self.stream, n).into(),
-            Err(_) => self.stream.next_u64() % n,
-        }
-    }
-
-    /// One for each kind of choice. Those that came later take nothing from the stream: they leave
-    /// the orders of a seed as they were.
-    fn coin(&mut self, kind: ChoiceKind) -> bool {
-        match kind {
-            ChoiceKind::Order | ChoiceKind::Cancel | ChoiceKind::Slip | ChoiceKind::User => {
-                self.below(2) == 1
-            }
-            ChoiceKind::SpuriousPoll => self.of(kind as u64) >> 63 == 1,
-        }
-    }
-
-    /// A random number for a name: the same whenever it is asked, in whatever order names turn up.
-    fn of(&self, name: u64) -> u64 {
-        mix(mix(self.salt, name), self.salt)
-    }
-
-    /// A place in `weights`, each as likely as its weight says. One of them is not 0.
-    fn weighted(&mut self, weights: &[u64]) -> usize {
-        let mut drawn = self.below(weights.iter().sum::<u64>().max(1));
-        for (at, &weight) in weights.iter().enumerate() {
-            match drawn.checked_sub(weight) {
-                Some(rest) => drawn = rest,
-                None => return at,
-            }
-        }
-        0
     }
 }

@@ -18,7 +18,10 @@ const TURNS: [Algorithm; 11] = [
     Algorithm::PctUrw(2),
 ];
 
-/// The algorithm of this turn.
-pub(super) fn member(turn: u64) -> Algorithm {
-    TURNS[(turn % TURNS.len() as u64) as usize]
+/// The algorithm of this run, and as which of its runs.
+pub(super) fn turn(run: u64) -> (Algorithm, u64) {
+    let (round, at) = (run / TURNS.len() as u64, (run % TURNS.len() as u64) as usize);
+    let algorithm = TURNS[at];
+    let runs = |of: &[Algorithm]| of.iter().filter(|&&other| other == algorithm).count() as u64;
+    (algorithm, round * runs(&TURNS) + runs(&TURNS[..at]))
 }

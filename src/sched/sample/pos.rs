@@ -23,7 +23,7 @@ impl Order for Pos {
     fn pick(&mut self, steps: &[StepId]) -> usize {
         for step in steps {
             let luck = &mut self.luck;
-            self.priorities.entry(*step).or_insert_with(|| luck.below(u64::MAX));
+            self.priorities.entry(*step).or_insert_with(|| luck.number());
         }
         let best = steps.iter().enumerate().max_by_key(|(_, step)| self.priorities[step]);
         best.expect("something is ready").0

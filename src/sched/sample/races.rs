@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Access, Footprint, Step, StepId};
+use super::super::StepId;
 
 /// No more pairs are remembered.
 const PAIRS_MAX: usize = 1 << 14;
@@ -17,58 +17,13 @@ struct Orders {
 
 #[derive(Default)]
 pub(crate) struct Races {
-    /// By object: the last steps that touched it, all of which commute.
-    last: BTreeMap<u64, Vec<(StepId, u8)>>,
     /// Each pair with the smaller name first.
     pairs: BTreeMap<(StepId, StepId), Orders>,
-    /// What each step of this run has made ready since.
-    readied: BTreeMap<StepId, Vec<u64>>,
 }
 
 impl Races {
-    /// Another run begins.
-    pub(super) fn begin(&mut self) {
-        self.last.clear();
-        self.readied.clear();
-    }
-
-    pub(super) fn stepped(&mut self, step: &Step) {
-        if step.id.is_clock() {
-            // Nothing before it can come after it.
-            return self.begin();
-        }
-        let handles = Access::Ready as u8 | Access::Take as u8;
-        let mut readied = Vec::new();
-        for (object, ways) in step.footprint.objects() {
-            if ways & Access::Ready as u8 != 0 {
-                readied.push(object);
-            }
-            if ways & !handles != 0 {
-                self.touched(step.id, object, ways);
-            }
-        }
-        self.readied.insert(step.id, readied);
-    }
-
-    fn touched(&mut self, step: StepId, object: u64, ways: u8) {
-        let last = self.last.entry(object).or_default();
-        let (same, others): (Vec<_>, Vec<_>) =
-            last.drain(..).partition(|&(_, before)| Footprint::ways_commute(before, ways));
-        *last = same;
-        last.push((step, ways));
-        for (before, _) in others {
-            self.saw(before, step);
-        }
-    }
-
-    /// These two conflict, and came in this order.
-    fn saw(&mut self, first: StepId, second: StepId) {
-        // What one of them has made possible can come in no other order.
-        let follows =
-            self.readied.get(&first).is_some_and(|readied| readied.contains(&second.owner));
-        if first.owner == second.owner || follows {
-            return;
-        }
+    /// These two race, and came in this order.
+    pub(super) fn saw(&mut self, first: StepId, second: StepId) {
         let pair = (first.min(second), first.max(second));
         if self.pairs.len() < PAIRS_MAX || self.pairs.contains_key(&pair) {
             let orders = self.pairs.entry(pair).or_default();

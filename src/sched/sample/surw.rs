@@ -50,7 +50,7 @@ impl Order for Surw {
         let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
         for Part { from, to, all, taken } in self.remaining.meet(steps, weight) {
             // What was to come next was one of those, which one was not drawn yet.
-            if self.next == Some(from) && self.luck.below(all.max(1)) < taken {
+            if self.next == Some(from) && self.luck.weighted(&[all - taken, taken]) == 1 {
                 self.next = Some(to);
             }
         }
