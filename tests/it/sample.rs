@@ -85,27 +85,30 @@ fn samplers_differ_by_what_they_find() {
 }
 
 /// Two tasks of three and five steps, each with the callback of its end: chains of four and six,
-/// which have 210 interleavings. Each is as likely as any other.
+/// which have 210 interleavings. Each is as likely as any other, and comes again as seldom as may
+/// be: of independent draws 15 would be missing after 550 runs, and all had after some 1,250.
 #[test]
 fn the_uniform_walk_is_uniform() {
     let (orders, each) = (210, 100);
     let mut runner =
         Runner::with_scheduler(Config::default(), Box::new(Sampler::new(Algorithm::Urw, 5)));
-    let (mut last, mut counts) = (None, BTreeMap::new());
+    let (mut last, mut counts, mut all_by) = (None, BTreeMap::new(), 0);
     for run in 0..orders * each + 4 {
         runner.again(last.as_ref());
         runner.run(async { gather((yields(2), yields(4))).await }).unwrap();
         let report = runner.end();
         if run >= 4 {
             *counts.entry(report.digest.to_string()).or_insert(0_u32) += 1;
+            all_by += u64::from(counts.len() as u64 != orders);
         }
         last = Some(report.summary(true));
     }
     assert_eq!(counts.len() as u64, orders);
     let off = counts.values().map(|&count| (f64::from(count) - each as f64).powi(2) / each as f64);
     let (squares, free) = (off.sum::<f64>(), orders as f64 - 1.0);
-    println!("chi-square {squares:.0} with {free} degrees of freedom");
-    assert!(squares < free + 4.0 * (2.0 * free).sqrt(), "{squares}");
+    println!("chi-square {squares:.0} with {free} degrees of freedom, all in {all_by} runs");
+    assert!(squares < free / 10.0, "{squares}: more even than by chance");
+    assert!(all_by < 550, "{all_by}");
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn the_runs_of_a_seed_are_frozen() {
         format!("{algorithm} {digests:08x}")
     });
     let frozen = [
-        "portfolio 436111ee",
+        "portfolio a7a1cc00",
         "random 5249ab9b",
         "swarm 6e84491c",
         "pct1 1c017787",

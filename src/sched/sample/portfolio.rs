@@ -2,18 +2,19 @@
 
 use super::Algorithm;
 
-/// The random walk comes most often: it alone does not mind tasks that have nothing to do with the
-/// bug. Then the one that finds what is deepest.
-const TURNS: [Algorithm; 11] = [
+/// Most often come the random walk, which does not mind tasks that have nothing to do with the bug,
+/// and SURW, which finds what is deepest.
+const TURNS: [Algorithm; 12] = [
     Algorithm::Random,
     Algorithm::Surw,
     Algorithm::Pct(2),
     Algorithm::Urw,
     Algorithm::Random,
+    Algorithm::Surw,
     Algorithm::Pos,
     Algorithm::Pct(3),
-    Algorithm::Surw,
     Algorithm::Random,
+    Algorithm::Surw,
     Algorithm::Pct(1),
     Algorithm::PctUrw(2),
 ];

@@ -65,7 +65,7 @@ fn the_members_of_the_portfolio_number_their_runs() {
         assert_eq!(turn, *expected, "run {run} by {algorithm}");
         *expected += 1;
     }
-    assert_eq!(next["random"], 11, "{next:?}");
+    assert_eq!(next["random"], 10, "{next:?}");
 }
 
 fn step(owner: u64, ordinal: u32, touched: &[(u64, Access)]) -> Step {
