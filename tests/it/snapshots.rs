@@ -212,9 +212,9 @@ fn a_deadlock_of_two_locks_as_a_check_found_it() {
       2 waits for Lock::acquire 2/c1, held up by 1
       cycle: 1 -> 2 -> 1
     ");
-    let told = "task 1's 1st step waits until task 2's 2nd step has run";
+    let told = "task 1's 2nd step waits until task 2's 3rd step has run";
     assert_eq!(failure.told, [told]);
-    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-h.1:1@2:2-x0m1000000z10000-7.fd9a73a-283386b9");
+    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-h.1:2@2:3-x0m1000000z10000w-7.f9126db-66d3c50e");
     assert_trace!(failure.trace, @"
         0ns outside spawns main
         0ns outside adds a callback to main
@@ -224,12 +224,12 @@ fn a_deadlock_of_two_locks_as_a_check_found_it() {
         0ns main    adds a callback to 1
         0ns main    adds a callback to 2
         0ns main    waits for gather c3
-        0ns 2       steps
-        0ns 2       yields
-        0ns 2       steps
-        0ns 2       yields
         0ns 1       steps
         0ns 1       yields
+        0ns 2       steps
+        0ns 2       yields
+        0ns 2       steps
+        0ns 2       yields
         0ns 2       steps
         0ns 2       yields
         0ns 1       steps

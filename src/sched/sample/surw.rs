@@ -17,9 +17,10 @@ pub(super) fn order(mut luck: Luck, learned: &Rc<Learned>) -> Box<dyn Order> {
         return Box::new(Urw::new(luck, learned));
     }
     // A lock is touched often, and so is what one task works on alone while another looks at it
-    // once: which of the two matters is not known.
-    let by_steps = luck.below(2) == 0;
-    let weight = |object: &Contested| if by_steps { object.pairs } else { object.rivals };
+    // once: which of the two matters is not known, so each has half of the runs.
+    let sum = |of: fn(&Contested) -> u64| contested.iter().map(of).sum::<u64>();
+    let (pairs, rivals) = (sum(|object| object.pairs), sum(|object| object.rivals));
+    let weight = |object: &Contested| object.pairs * rivals + object.rivals * pairs;
     let object = luck.weighted(&contested.iter().map(weight).collect::<Vec<_>>());
     let (learned, pasts, remaining) = (learned.clone(), Pasts::default(), Remaining::default());
     Box::new(Surw { luck, learned, pasts, object, remaining, next: None })
