@@ -214,7 +214,7 @@ fn a_deadlock_of_two_locks_as_a_check_found_it() {
     ");
     let told = "task 1's 2nd step waits until task 2's 3rd step has run";
     assert_eq!(failure.told, [told]);
-    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-h.1:2@2:3-x0m1000000z10000w-7.f9126db-66d3c50e");
+    insta::assert_snapshot!(failure.token.as_ref().unwrap(), @"sl1-h.1:2@2:3-x0m1000000z10000-7.f9126db-66d3c50e");
     assert_trace!(failure.trace, @"
         0ns outside spawns main
         0ns outside adds a callback to main
