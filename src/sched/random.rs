@@ -70,8 +70,8 @@ impl RandomWalk {
     }
 
     /// Takes one fault choice of a kind in so many.
-    pub(super) fn faults_one_in(&mut self, one_in: [u32; ChoiceKind::ALL.len()]) {
-        self.faults_one_in = one_in;
+    pub(super) fn faults_one_in(&mut self, kind: ChoiceKind, one_in: u32) {
+        self.faults_one_in[kind as usize] = one_in;
     }
 
     fn stream(&mut self, kind: ChoiceKind) -> &mut ChaCha8Rng {

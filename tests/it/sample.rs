@@ -2,15 +2,20 @@
 //! had again.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     process::Command,
+    rc::Rc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use seedloop::{
     Check, Config, Error, Failure, Runner, gather,
     sched::{Algorithm, Sampler, Scheduler},
+    sleep, spawn,
     trace::Plan,
+    yield_now,
 };
 
 use crate::bugs::{lost_update, order_violation, philosophers, yields};
@@ -328,4 +333,33 @@ fn a_swarm_has_fresh_wakers_in_half_of_its_runs() {
         let unshrunk = check(true).shrink(false);
         assert_eq!(found(unshrunk, wakes_another), swarms.then_some(true), "by its seed");
     }
+}
+
+/// The futurelock of RFD 609 in short: a slip is needed when the first timer has fired, where it is
+/// offered twice, after a burst in which it is offered some five hundred times.
+#[test]
+fn a_fault_that_must_come_late_is_found_beside_a_burst() {
+    let program = || async {
+        for _ in 0..32 {
+            drop(spawn(yields(16)));
+        }
+        let is_done = Rc::new(Cell::new(false));
+        let done = is_done.clone();
+        let first = spawn(async move {
+            sleep(Duration::from_millis(10)).await?;
+            yield_now().await?;
+            done.set(true);
+            Ok::<(), Error>(())
+        });
+        sleep(Duration::from_millis(20)).await?;
+        assert!(is_done.get(), "by the clock");
+        first.await
+    };
+    let found = (0..10).filter(|&seed| {
+        let check = Check::new().seed(seed).slips(1).shrink(false);
+        check.try_run(program).is_err()
+    });
+    let found = found.count();
+    println!("found by {found} of 10 seeds");
+    assert!(found >= 8, "{found}");
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    super::{Access, ChoiceKind, Footprint, Step, StepId},
+    super::{Access, Footprint, Step, StepId},
     happens_before::Race,
+    offers::Offers,
 };
 use crate::trace::mix;
 
@@ -20,8 +21,8 @@ const ANCESTORS_MAX: usize = 64;
 pub(super) struct Learned {
     /// The most steps of a run.
     pub(super) steps: u64,
-    /// By kind, the most fault choices of a run.
-    pub(super) faults: [u32; ChoiceKind::ALL.len()],
+    /// The most offers of faults of a run.
+    pub(super) offers: Offers,
     /// Owners by the steps that they and what they lead to make.
     weights: BTreeMap<u64, u64>,
     /// Who was running when an owner first was ready.
@@ -38,7 +39,6 @@ pub(super) struct Learned {
 #[derive(Default)]
 pub(super) struct Lesson {
     steps: u64,
-    faults: [u32; ChoiceKind::ALL.len()],
     counts: BTreeMap<u64, u64>,
     parents: BTreeMap<u64, u64>,
     last: u64,
@@ -56,11 +56,6 @@ impl Lesson {
         self.last = picked.owner;
         self.steps += 1;
         *self.counts.entry(picked.owner).or_default() += 1;
-    }
-
-    /// A fault of this kind might be taken.
-    pub(super) fn offered(&mut self, kind: ChoiceKind) {
-        self.faults[kind as usize] += 1;
     }
 
     /// A step has run, the second of these races.
@@ -88,9 +83,6 @@ impl Lesson {
 impl Learned {
     pub(super) fn add(&mut self, lesson: Lesson) {
         self.steps = self.steps.max(lesson.steps);
-        for (most, faults) in self.faults.iter_mut().zip(lesson.faults) {
-            *most = faults.max(*most);
-        }
         self.parents.extend(&lesson.parents);
         let weights = self.with_ancestors(&lesson.counts);
         keep_most(&mut self.weights, weights);

@@ -6,6 +6,7 @@
 mod happens_before;
 mod learn;
 mod luck;
+mod offers;
 mod pct;
 mod pct_urw;
 mod portfolio;
@@ -21,11 +22,12 @@ use std::{fmt, rc::Rc, str::FromStr};
 use happens_before::HappensBefore;
 use learn::{Learned, Lesson};
 use luck::Luck;
+use offers::Offers;
 pub(crate) use races::Races;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
-    Watch, random::FAULT_ONE_IN,
+    Watch,
 };
 use crate::{TokenError, trace::Plan};
 
@@ -151,6 +153,9 @@ pub struct Sampler {
     /// The same, but without some kinds of faults.
     swarm: Option<Swarm>,
     order: Option<Box<dyn Order>>,
+    offers: Offers,
+    /// By kind: are faults as rare as they are offered often?
+    rare: [bool; ChoiceKind::ALL.len()],
     happened: HappensBefore,
     races: Races,
     /// Steps left that are chosen by the algorithm: one that starves somebody must not for ever.
@@ -169,6 +174,8 @@ impl Sampler {
             walk: RandomWalk::new(seed, 0),
             swarm: None,
             order: None,
+            offers: Offers::default(),
+            rare: Default::default(),
             happened: HappensBefore::default(),
             races: Races::default(),
             left: 0,
@@ -250,6 +257,7 @@ impl Sampler {
         self.order = None;
         let learned = Rc::get_mut(&mut self.learned).expect("nobody goes by it");
         learned.add(lesson);
+        learned.offers.keep_most(std::mem::take(&mut self.offers));
         learned.conclude();
         if self.run + 1 == LESSONS {
             learned.forget_lessons();
@@ -270,15 +278,8 @@ impl Sampler {
             algorithm => (algorithm, run),
         };
         let luck = Luck::new(seed, run, turn);
-        if knows && run >= LESSONS {
-            let one_in = ChoiceKind::ALL.map(|kind| match luck.coin(kind) {
-                false => FAULT_ONE_IN,
-                // The first of many would be taken, and none of those that come late.
-                true => FAULT_ONE_IN.max(self.learned.faults[kind as usize]),
-            });
-            self.walk.faults_one_in(one_in);
-            self.swarm.iter_mut().for_each(|swarm| swarm.walk().faults_one_in(one_in));
-        }
+        let is_rare = |kind| knows && run >= LESSONS && luck.coin(kind);
+        (self.offers, self.rare) = (Offers::default(), ChoiceKind::ALL.map(is_rare));
         self.order = match algorithm {
             Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck, depth, &self.learned))),
             Algorithm::Pos => Some(Box::new(pos::Pos::new(luck, &self.learned))),
@@ -292,22 +293,38 @@ impl Sampler {
         self.happened = HappensBefore::default();
         self.left = self.learned.steps * 2 + 64;
     }
+
+    /// What chooses inside steps.
+    fn walk(&mut self) -> &mut dyn Scheduler {
+        match &mut self.swarm {
+            Some(swarm) => swarm,
+            None => &mut self.walk,
+        }
+    }
+
+    fn choose_fault(&mut self, menu: &Menu<'_>) -> u32 {
+        let moment = self.offers.add(menu);
+        if self.lesson.is_some() && self.run == 0 {
+            // One run without faults shows how many there might be.
+            return 0;
+        }
+        if self.rare[menu.kind() as usize] {
+            // The first of many would be taken, and none of those that come late.
+            let one_in = self.learned.offers.one_in(menu.kind(), moment);
+            let walk = self.swarm.as_mut().map_or(&mut self.walk, Swarm::walk);
+            walk.faults_one_in(menu.kind(), one_in);
+        }
+        self.walk().choose(menu)
+    }
 }
 
 impl Scheduler for Sampler {
     fn choose(&mut self, menu: &Menu<'_>) -> u32 {
-        if let Some(lesson) = self.lesson.as_mut().filter(|_| menu.kind().is_fault()) {
-            lesson.offered(menu.kind());
-            if self.run == 0 {
-                // One run without faults shows how many there might be.
-                return 0;
-            }
+        if menu.kind().is_fault() {
+            return self.choose_fault(menu);
         }
         if menu.kind() != ChoiceKind::Order {
-            return match &mut self.swarm {
-                Some(swarm) => swarm.choose(menu),
-                None => self.walk.choose(menu),
-            };
+            return self.walk().choose(menu);
         }
         let steps = menu.steps();
         if steps.first().is_some_and(|step| step.is_clock()) {
