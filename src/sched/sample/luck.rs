@@ -14,12 +14,12 @@ const VALUES_MIN: u64 = 1 << 24;
 /// reads an arithmetic code, then a stream; and a number that belongs to a name.
 ///
 /// The points of successive runs lie as evenly as they can: each is a golden ratio on (Weyl, "Über
-/// die Gleichverteilung von Zahlen mod. Eins", 1916). So what is to be drawn in one run of twenty
-/// is drawn some twenty runs later at the latest, where independent draws might take a hundred. The
-/// point is shifted by a random number that belongs to the seed (Cranley and Patterson,
-/// "Randomization of number theoretic methods for multiple integration", 1976), and after every
-/// draw by another that belongs to all that was drawn: each run's draws are as random as any, and
-/// later ones do not keep time with earlier ones.
+/// die Gleichverteilung von Zahlen mod. Eins", 1916). So a first draw that one run of twenty has
+/// comes again within 53 runs, where independent draws might take a hundred. The point is shifted
+/// by a random number that belongs to the seed (Cranley and Patterson, "Randomization of number
+/// theoretic methods for multiple integration", 1976), and after every draw by another that belongs
+/// to all that was drawn: each run's draws are as random as any, and later ones do not keep time
+/// with earlier ones.
 pub(super) struct Luck {
     point: u64,
     /// How many values the point can tell apart.

@@ -46,8 +46,8 @@ const LESSONS: u64 = 4;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// Each run by another of them, the random walk most often; each run goes without each kind of
-    /// fault with probability 1/2, as [`Swarm`].
+    /// Each run by another of them, most often the random walk and [`Surw`](Algorithm::Surw); each
+    /// run goes without each kind of fault with probability 1/2, as [`Swarm`].
     #[default]
     Portfolio,
     /// [`RandomWalk`]: whatever is ready is equally likely to be next.
@@ -68,8 +68,8 @@ pub enum Algorithm {
     /// interleaving is as likely as any other, if nothing blocks. Zhao, Wolff, Mathur and
     /// Roychoudhury, "Selectively uniform concurrency testing" (ASPLOS 2025).
     Urw,
-    /// The same over the steps alone that touch one object, another one in each run; the others by
-    /// random priorities. From the same paper.
+    /// The same over the steps alone that touch one object for which some race, another one in each
+    /// run; the others by random priorities. From the same paper.
     Surw,
     /// [`Urw`](Algorithm::Urw) with the changes of priority of [`Pct`](Algorithm::Pct): at one step
     /// less than the depth, whoever ran last is passed over from then on.
@@ -185,7 +185,8 @@ impl Sampler {
     }
 
     /// How many pairs of racing steps were seen in both orders, and how many at all, in those runs
-    /// whose footprints were watched: the first four, and those of [`Pos`](Algorithm::Pos).
+    /// whose footprints were watched: the first four, and those of [`Pos`](Algorithm::Pos) and
+    /// [`Surw`](Algorithm::Surw).
     ///
     /// # Examples
     /// ```
