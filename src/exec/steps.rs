@@ -42,6 +42,9 @@ struct Gone {
 pub(crate) struct StepLog {
     running: Option<StepId>,
     touched: Vec<(u64, Access)>,
+    /// What the kernel's operations touch and those that are ready, while they are gone through.
+    of_kernel: Vec<Touched>,
+    ready: Vec<StepId>,
     all: bool,
     choices: Vec<InStep>,
     /// The moves of the clock so far.
@@ -63,6 +66,8 @@ impl StepLog {
         let log = StepLog {
             running: None,
             touched: Vec::new(),
+            of_kernel: Vec::new(),
+            ready: Vec::new(),
             all: false,
             choices: Vec::new(),
             advances: 0,
@@ -223,10 +228,10 @@ impl Core {
 
     /// Translates what the kernel's operations have touched, while its ids still have names.
     pub(crate) fn name_touched(&mut self) {
-        if self.steps.is_none() {
-            return;
-        }
-        for touched in self.kernel.take_touched() {
+        let Some(log) = &mut self.steps else { return };
+        let mut of_kernel = std::mem::take(&mut log.of_kernel);
+        self.kernel.take_touched(&mut of_kernel);
+        for touched in of_kernel.drain(..) {
             match touched {
                 Touched::Read(future) => self.touch_future(future, Access::Read),
                 Touched::Wrote(future) => self.touch_future(future, Access::Write),
@@ -237,6 +242,9 @@ impl Core {
                     }
                 }
             }
+        }
+        if let Some(log) = &mut self.steps {
+            log.of_kernel = of_kernel;
         }
     }
 
@@ -269,11 +277,14 @@ impl Core {
     /// Who runs next of the ready handles and of who is ready beside them, or the other way round.
     /// `None`: the run is given up.
     pub(super) fn choose_step(&mut self, beside_first: bool) -> Option<usize> {
-        let handles = (0..self.kernel.ready_len()).map(|at| self.kernel.ready(at));
-        let handles = handles.map(|handle| handle.expect("as many are ready"));
-        let named = handles.map(|handle| self.step_id(handle).expect("a ready handle has a name"));
-        let mut steps: Vec<StepId> = named.collect();
-        let handles = steps.len();
+        let mut steps =
+            self.steps.as_mut().map_or_else(Vec::new, |log| std::mem::take(&mut log.ready));
+        let handles = self.kernel.ready_len();
+        steps.clear();
+        steps.extend((0..handles).map(|at| {
+            let handle = self.kernel.ready(at).expect("as many are ready");
+            self.step_id(handle).expect("a ready handle has a name")
+        }));
         steps.extend(self.beside.steps());
         self.know_owners(&steps);
         if beside_first {
@@ -294,6 +305,7 @@ impl Core {
         let id = steps[value as usize];
         self.name_step(id);
         let log = self.steps.as_mut().expect("a scheduler watches");
+        log.ready = steps;
         log.begin(id);
         Some(value as usize)
     }

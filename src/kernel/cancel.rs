@@ -149,7 +149,7 @@ impl Kernel {
 
     fn end_tell(&mut self, task: TaskId, refused: bool, message: &Message) -> bool {
         let parked = refused && self.awaits_closing(task);
-        if refused && self.touched.is_some() {
+        if refused && self.is_watched {
             let awaits: Vec<_> = self.awaits(task).collect();
             awaits.into_iter().for_each(|future| self.touch_closing(future));
         }

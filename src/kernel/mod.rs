@@ -142,8 +142,9 @@ pub struct Kernel {
     stopping: bool,
     /// Observed futures that are done, and not yet fetched by the shell.
     observed: Vec<FutureId>,
-    /// What the operations have touched, if somebody wants to know.
-    touched: Option<Vec<Touched>>,
+    /// Does somebody want to know what the operations touch?
+    is_watched: bool,
+    touched: Vec<Touched>,
 }
 
 impl Kernel {
@@ -293,7 +294,8 @@ impl Kernel {
         self.futures.clear();
         self.calls.clear();
         self.observed.clear();
-        self.touched = None;
+        self.is_watched = false;
+        self.touched.clear();
         (self.now, self.iteration, self.registrations, self.spawned) = (0, 0, 0, 0);
         self.stopping = false;
     }

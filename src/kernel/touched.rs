@@ -12,11 +12,11 @@ use super::{FutureId, Handle, Kernel, TaskId};
 /// kernel.watch(true);
 /// let (task, future) = (kernel.spawn(), kernel.future_new(OnCancel::Itself));
 /// kernel.resolve(future, State::Finished);
-/// assert_eq!(
-///     kernel.take_touched(),
-///     [Touched::Readied(Handle::Step(task)), Touched::Wrote(future)]
-/// );
-/// assert!(kernel.take_touched().is_empty());
+/// let mut touched = Vec::new();
+/// kernel.take_touched(&mut touched);
+/// assert_eq!(touched, [Touched::Readied(Handle::Step(task)), Touched::Wrote(future)]);
+/// kernel.take_touched(&mut touched);
+/// assert_eq!(touched.len(), 2); // nothing since
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Touched {
@@ -31,29 +31,32 @@ pub enum Touched {
 }
 
 impl Kernel {
-    /// Whether to keep what the operations touch. A new kernel does not.
+    /// Whether to keep what the operations touch, from here on. A new kernel does not.
     pub fn watch(&mut self, on: bool) {
-        self.touched = on.then(Vec::new);
+        self.is_watched = on;
+        self.touched.clear();
     }
 
-    /// What they have touched since this was last asked, in order.
-    pub fn take_touched(&mut self) -> Vec<Touched> {
-        self.touched.as_mut().map_or_else(Vec::new, std::mem::take)
+    /// Appends what they have touched since this was last asked, in order.
+    pub fn take_touched(&mut self, to: &mut Vec<Touched>) {
+        to.append(&mut self.touched);
     }
 
     #[inline(always)]
     pub(super) fn touch(&mut self, thing: Touched) {
-        if let Some(touched) = &mut self.touched {
-            touched.push(thing);
+        if self.is_watched {
+            self.touched.push(thing);
         }
     }
 
     /// Whether the future is about to be done has mattered: so do all that it gathers.
     pub(super) fn touch_closing(&mut self, future: FutureId) {
-        let Some(touched) = &mut self.touched else { return };
+        if !self.is_watched {
+            return;
+        }
         let mut left = vec![future];
         while let Some(future) = left.pop() {
-            touched.push(Touched::Read(future));
+            self.touched.push(Touched::Read(future));
             if let Some(super::OnCancel::Children(children)) =
                 self.futures.get(future.0).map(|entry| &entry.on_cancel)
             {

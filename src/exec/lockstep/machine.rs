@@ -55,8 +55,8 @@ impl Machine {
     }
 
     /// As [`Kernel::take_touched`].
-    pub(crate) fn take_touched(&mut self) -> Vec<Touched> {
-        self.kernel.take_touched()
+    pub(crate) fn take_touched(&mut self, to: &mut Vec<Touched>) {
+        self.kernel.take_touched(to);
     }
 
     /// The run is over: what follows, when the last handles are dropped, is not in the log.

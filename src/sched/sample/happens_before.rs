@@ -1,12 +1,20 @@
 //! What happens before what in a run, by vector clocks (Mattern, "Virtual time and global states of
 //! distributed systems", 1989), and which of its steps race.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::BTreeMap,
+    ops::{Index, IndexMut},
+    rc::Rc,
+};
+
+use smallvec::SmallVec;
 
 use super::super::{Access, Footprint, Step, StepId};
 
 /// With so many owners, all that was before is forgotten: a step costs time by their number.
 const OWNERS_MAX: usize = 1 << 10;
+/// So many names of earlier runs keep their places.
+const NAMES_MAX: usize = 1 << 14;
 /// Ways that say who is ready, and nothing of what there is.
 const HANDLES: u8 = READY | Access::Take as u8;
 const READY: u8 = Access::Ready as u8;
@@ -22,18 +30,20 @@ pub(super) struct Race {
 /// A run so far, as a step that is still to come may race with it.
 #[derive(Default)]
 pub(super) struct HappensBefore {
-    /// The owners, each by its place in clocks.
-    owners: BTreeMap<u64, usize>,
-    /// By owner, its last step.
-    last: BTreeMap<u64, Rc<Past>>,
-    /// By owner that is ready, the step that has made it so.
-    readied: BTreeMap<u64, Rc<Past>>,
-    objects: BTreeMap<u64, Touched>,
+    owners: Places<Owner>,
+    /// How many of them have made a step.
+    clocks: usize,
+    objects: Places<Touched>,
 }
 
-/// By owner's place, how many of its steps have happened before.
-#[derive(Clone, Default)]
-struct Clock(Vec<u32>);
+#[derive(Default)]
+struct Owner {
+    /// Its place in clocks, if it has made a step.
+    clock: Option<usize>,
+    last: Option<Rc<Past>>,
+    /// It is ready, and this step has made it so.
+    readied: Option<Rc<Past>>,
+}
 
 /// A step, and what has happened before it, itself included.
 struct Past {
@@ -42,38 +52,69 @@ struct Past {
     clock: Clock,
 }
 
+/// By owner's place, how many of its steps have happened before.
+#[derive(Clone, Default)]
+struct Clock(SmallVec<[u32; 8]>);
+
 /// The last steps that have touched an object.
 #[derive(Default)]
 struct Touched {
     /// In these ways, which commute.
     ways: u8,
-    last: Vec<Rc<Past>>,
+    last: Pasts,
     /// Those before them, which do not commute with them.
-    before: Vec<Rc<Past>>,
+    before: Pasts,
+}
+
+type Pasts = SmallVec<[Rc<Past>; 2]>;
+
+impl HappensBefore {
+    /// Another run begins.
+    pub(super) fn forget(&mut self) {
+        (self.owners.forget(), self.objects.forget());
+        self.clocks = 0;
+    }
+
+    /// A step has run. Gives the races that it is the second of.
+    pub(super) fn stepped(&mut self, step: &Step) -> SmallVec<[Race; 2]> {
+        if step.id.is_clock() || self.clocks >= OWNERS_MAX {
+            // Nothing before the clock's step can come after it.
+            self.forget();
+        }
+        if step.id.is_clock() {
+            return SmallVec::new();
+        }
+        let owner = self.owners.at(step.id.owner);
+        let place = *owner.clock.get_or_insert(self.clocks);
+        self.clocks = self.clocks.max(place + 1);
+        let mut clock = Clock::default();
+        let causes = [owner.last.take(), owner.readied.take()];
+        causes.iter().flatten().for_each(|past| clock.join(&past.clock));
+        let state = step.footprint.objects().filter(|(_, ways)| ways & !HANDLES != 0);
+        let touched: SmallVec<[_; 8]> =
+            state.map(|(object, ways)| (object, ways, self.objects.place(object))).collect();
+        let races = self.races(&touched, &mut clock);
+        clock.tick(place);
+        let past = Rc::new(Past { step: step.id, owner: place, clock });
+        touched.iter().for_each(|&(_, ways, at)| self.objects[at].touch(ways, &past));
+        for (owner, _) in step.footprint.objects().filter(|(_, ways)| ways & READY != 0) {
+            // Whoever is ready already is not made so once more.
+            self.owners.at(owner).readied.get_or_insert_with(|| past.clone());
+        }
+        self.owners.at(step.id.owner).last = Some(past);
+        races
+    }
 }
 
 impl HappensBefore {
-    /// A step has run. Gives the races that it is the second of.
-    pub(super) fn stepped(&mut self, step: &Step) -> Vec<Race> {
-        if step.id.is_clock() || self.owners.len() >= OWNERS_MAX {
-            // Nothing before the clock's step can come after it.
-            *self = HappensBefore::default();
-        }
-        if step.id.is_clock() {
-            return Vec::new();
-        }
-        let places = self.owners.len();
-        let owner = *self.owners.entry(step.id.owner).or_insert(places);
-        let causes = [self.last.remove(&step.id.owner), self.readied.remove(&step.id.owner)];
-        let mut clock = Clock::default();
-        causes.iter().flatten().for_each(|past| clock.join(&past.clock));
-        let touched = || step.footprint.objects().filter(|(_, ways)| ways & !HANDLES != 0);
-        let conflicts = touched().flat_map(|(object, ways)| {
-            let objects = self.objects.get(&object);
-            let pasts = objects.into_iter().flat_map(move |touched| touched.conflicting(ways));
-            pasts.map(move |past| (object, past))
+    /// The races of a step that touches this, after what is in the clock; then all that it depends
+    /// on is.
+    fn races(&self, touched: &[(u64, u8, usize)], clock: &mut Clock) -> SmallVec<[Race; 2]> {
+        let conflicts = touched.iter().flat_map(|&(object, ways, at)| {
+            self.objects[at].conflicting(ways).iter().map(move |past| (object, past))
         });
-        let conflicts: Vec<_> = conflicts.filter(|(_, past)| !past.is_in(&clock)).collect();
+        let conflicts: SmallVec<[_; 8]> =
+            conflicts.filter(|(_, past)| !past.is_in(clock)).collect();
         let is_last = |past: &Past| {
             let mut others = conflicts.iter().filter(|(_, other)| other.step != past.step);
             !others.any(|(_, other)| past.is_in(&other.clock))
@@ -81,24 +122,7 @@ impl HappensBefore {
         let races = conflicts.iter().filter(|(_, past)| is_last(past));
         let races = races.map(|&(object, past)| Race { object, first: past.step }).collect();
         conflicts.iter().for_each(|(_, past)| clock.join(&past.clock));
-        clock.tick(owner);
-        let past = Rc::new(Past { step: step.id, owner, clock });
-        touched().for_each(|(object, ways)| self.touch(object, ways, &past));
-        for (owner, _) in step.footprint.objects().filter(|(_, ways)| ways & READY != 0) {
-            // Whoever is ready already is not made so once more.
-            self.readied.entry(owner).or_insert_with(|| past.clone());
-        }
-        self.last.insert(step.id.owner, past);
         races
-    }
-
-    fn touch(&mut self, object: u64, ways: u8, past: &Rc<Past>) {
-        let touched = self.objects.entry(object).or_default();
-        if !Footprint::ways_commute(touched.ways, ways) {
-            touched.before = std::mem::take(&mut touched.last);
-        }
-        touched.ways = ways;
-        touched.last.push(past.clone());
     }
 }
 
@@ -106,6 +130,14 @@ impl Touched {
     /// Those that do not commute with a touch in these ways.
     fn conflicting(&self, ways: u8) -> &[Rc<Past>] {
         if Footprint::ways_commute(self.ways, ways) { &self.before } else { &self.last }
+    }
+
+    fn touch(&mut self, ways: u8, past: &Rc<Past>) {
+        if !Footprint::ways_commute(self.ways, ways) {
+            self.before = std::mem::take(&mut self.last);
+        }
+        self.ways = ways;
+        self.last.push(past.clone());
     }
 }
 
@@ -118,6 +150,9 @@ impl Past {
 
 impl Clock {
     fn join(&mut self, other: &Clock) {
+        if self.0.is_empty() {
+            return self.clone_from(other);
+        }
         self.0.resize(self.0.len().max(other.0.len()), 0);
         self.0.iter_mut().zip(&other.0).for_each(|(ours, &theirs)| *ours = theirs.max(*ours));
     }
@@ -125,5 +160,52 @@ impl Clock {
     fn tick(&mut self, owner: usize) {
         self.0.resize(self.0.len().max(owner + 1), 0);
         self.0[owner] += 1;
+    }
+}
+
+/// What belongs to names. A name keeps its place when all is forgotten: the next run has the same.
+#[derive(Default)]
+struct Places<T> {
+    by_name: BTreeMap<u64, usize>,
+    /// What is older is forgotten.
+    slots: Vec<(u64, T)>,
+    age: u64,
+}
+
+impl<T: Default> Places<T> {
+    fn forget(&mut self) {
+        if self.slots.len() > NAMES_MAX {
+            (self.by_name, self.slots) = Default::default();
+        }
+        self.age += 1;
+    }
+
+    fn place(&mut self, name: u64) -> usize {
+        let at = *self.by_name.entry(name).or_insert(self.slots.len());
+        match self.slots.get_mut(at) {
+            None => self.slots.push((self.age, T::default())),
+            Some(slot) if slot.0 != self.age => *slot = (self.age, T::default()),
+            Some(_) => {}
+        }
+        at
+    }
+
+    fn at(&mut self, name: u64) -> &mut T {
+        let at = self.place(name);
+        &mut self[at]
+    }
+}
+
+impl<T> Index<usize> for Places<T> {
+    type Output = T;
+
+    fn index(&self, at: usize) -> &T {
+        &self.slots[at].1
+    }
+}
+
+impl<T> IndexMut<usize> for Places<T> {
+    fn index_mut(&mut self, at: usize) -> &mut T {
+        &mut self.slots[at].1
     }
 }

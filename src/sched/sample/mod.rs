@@ -24,6 +24,7 @@ use learn::{Learned, Lesson};
 use luck::Luck;
 use offers::Offers;
 pub(crate) use races::Races;
+use smallvec::SmallVec;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
@@ -291,7 +292,7 @@ impl Sampler {
             }
             Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
         };
-        self.happened = HappensBefore::default();
+        self.happened.forget();
         self.left = self.learned.steps * 2 + 64;
     }
 
@@ -360,7 +361,7 @@ impl Scheduler for Sampler {
     fn stepped(&mut self, step: Step) {
         let races = match self.watches() {
             Watch::Footprints => self.happened.stepped(&step),
-            _ => Vec::new(),
+            _ => SmallVec::new(),
         };
         races.iter().for_each(|race| self.races.saw(race.first, step.id));
         if let Some(order) = &mut self.order {
