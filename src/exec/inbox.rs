@@ -40,9 +40,14 @@ impl<M> Inbox<M> {
         Ok(())
     }
 
+    /// The loop: is there mail? No, if somebody is about to post.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.flag.load(Ordering::Acquire)
+    }
+
     /// The loop: takes what is there, in order of arrival.
     pub(crate) fn drain(&self) -> Vec<M> {
-        if !self.flag.load(Ordering::Acquire) {
+        if !self.has_mail() {
             return Vec::new();
         }
         let mut mail = self.mail();

@@ -267,6 +267,17 @@ impl Shell {
         Ok(())
     }
 
+    /// Can nothing run any more, whatever time goes by, unless somebody starts it?
+    pub(crate) fn is_idle(&self) -> bool {
+        let core = self.core.borrow();
+        let kernel = &core.kernel;
+        let nothing = kernel.ready_len() == 0 && kernel.next_deadline().is_none();
+        nothing
+            && !core.beside.is_anybody()
+            && !self.other_threads
+            && !self.inbox.borrow().has_mail()
+    }
+
     // --- what the low-level API needs
 
     /// Asks whether a cancellation is injected into the task. It becomes a callback, which

@@ -367,10 +367,10 @@ impl Runner {
             detached.into_iter().for_each(|task| shell.detach(task));
             waited?;
         }
-        // asyncio shuts down its async generators and its executor, each in a task. A search has no
-        // use for steps that do nothing.
-        let one_by_one = shell.core.borrow().settings.one_by_one;
-        if one_by_one && !has_default_executor(&shell) {
+        // asyncio shuts down its async generators and its executor, each in a task. Where nobody
+        // else could run meanwhile they would be two steps that do nothing; in a search, always.
+        let nobody = shell.core.borrow().settings.one_by_one || shell.is_idle();
+        if nobody && !has_default_executor(&shell) {
             return Ok(());
         }
         let task = spawn_named("shutdown_asyncgens", async {});

@@ -34,6 +34,8 @@ pub(super) struct HappensBefore {
     /// How many of them have made a step.
     clocks: usize,
     objects: Places<Touched>,
+    /// What the step touches, while it is gone through: objects, ways and places.
+    touched: Vec<(u64, u8, usize)>,
 }
 
 #[derive(Default)]
@@ -56,7 +58,7 @@ struct Past {
 #[derive(Clone, Default)]
 struct Clock(SmallVec<[u32; 8]>);
 
-/// The last steps that have touched an object.
+/// The last steps that have touched an object, of each owner one: before it come its others.
 #[derive(Default)]
 struct Touched {
     /// In these ways, which commute.
@@ -76,32 +78,39 @@ impl HappensBefore {
     }
 
     /// A step has run. Gives the races that it is the second of.
-    pub(super) fn stepped(&mut self, step: &Step) -> SmallVec<[Race; 2]> {
+    pub(super) fn stepped(&mut self, step: &Step) -> Vec<Race> {
         if step.id.is_clock() || self.clocks >= OWNERS_MAX {
             // Nothing before the clock's step can come after it.
             self.forget();
         }
         if step.id.is_clock() {
-            return SmallVec::new();
+            return Vec::new();
         }
-        let owner = self.owners.at(step.id.owner);
+        let at = self.owners.place(step.id.owner);
+        let owner = &mut self.owners[at];
         let place = *owner.clock.get_or_insert(self.clocks);
         self.clocks = self.clocks.max(place + 1);
         let mut clock = Clock::default();
         let causes = [owner.last.take(), owner.readied.take()];
-        causes.iter().flatten().for_each(|past| clock.join(&past.clock));
+        let [last, readied] = &causes;
+        last.iter().for_each(|past| clock.join(&past.clock));
+        // Often it has made itself ready.
+        let other =
+            readied.iter().filter(|past| last.as_ref().is_none_or(|last| !Rc::ptr_eq(last, past)));
+        other.for_each(|past| clock.join(&past.clock));
+        let mut touched = std::mem::take(&mut self.touched);
         let state = step.footprint.objects().filter(|(_, ways)| ways & !HANDLES != 0);
-        let touched: SmallVec<[_; 8]> =
-            state.map(|(object, ways)| (object, ways, self.objects.place(object))).collect();
+        touched.extend(state.map(|(object, ways)| (object, ways, self.objects.place(object))));
         let races = self.races(&touched, &mut clock);
         clock.tick(place);
         let past = Rc::new(Past { step: step.id, owner: place, clock });
-        touched.iter().for_each(|&(_, ways, at)| self.objects[at].touch(ways, &past));
+        touched.drain(..).for_each(|(_, ways, at)| self.objects[at].touch(ways, &past));
+        self.touched = touched;
         for (owner, _) in step.footprint.objects().filter(|(_, ways)| ways & READY != 0) {
             // Whoever is ready already is not made so once more.
             self.owners.at(owner).readied.get_or_insert_with(|| past.clone());
         }
-        self.owners.at(step.id.owner).last = Some(past);
+        self.owners[at].last = Some(past);
         races
     }
 }
@@ -109,12 +118,11 @@ impl HappensBefore {
 impl HappensBefore {
     /// The races of a step that touches this, after what is in the clock; then all that it depends
     /// on is.
-    fn races(&self, touched: &[(u64, u8, usize)], clock: &mut Clock) -> SmallVec<[Race; 2]> {
+    fn races(&self, touched: &[(u64, u8, usize)], clock: &mut Clock) -> Vec<Race> {
         let conflicts = touched.iter().flat_map(|&(object, ways, at)| {
             self.objects[at].conflicting(ways).iter().map(move |past| (object, past))
         });
-        let conflicts: SmallVec<[_; 8]> =
-            conflicts.filter(|(_, past)| !past.is_in(clock)).collect();
+        let conflicts: Vec<_> = conflicts.filter(|(_, past)| !past.is_in(clock)).collect();
         let is_last = |past: &Past| {
             let mut others = conflicts.iter().filter(|(_, other)| other.step != past.step);
             !others.any(|(_, other)| past.is_in(&other.clock))
@@ -137,7 +145,10 @@ impl Touched {
             self.before = std::mem::take(&mut self.last);
         }
         self.ways = ways;
-        self.last.push(past.clone());
+        match self.last.iter_mut().find(|last| last.owner == past.owner) {
+            Some(last) => *last = past.clone(),
+            None => self.last.push(past.clone()),
+        }
     }
 }
 
@@ -151,7 +162,8 @@ impl Past {
 impl Clock {
     fn join(&mut self, other: &Clock) {
         if self.0.is_empty() {
-            return self.clone_from(other);
+            self.0 = SmallVec::from_slice(&other.0);
+            return;
         }
         self.0.resize(self.0.len().max(other.0.len()), 0);
         self.0.iter_mut().zip(&other.0).for_each(|(ours, &theirs)| *ours = theirs.max(*ours));

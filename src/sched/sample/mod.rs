@@ -24,7 +24,6 @@ use learn::{Learned, Lesson};
 use luck::Luck;
 use offers::Offers;
 pub(crate) use races::Races;
-use smallvec::SmallVec;
 
 use super::{
     ChoiceKind, Guarantee, Menu, RandomWalk, RunPlan, RunReport, Scheduler, Step, StepId, Swarm,
@@ -155,8 +154,8 @@ pub struct Sampler {
     swarm: Option<Swarm>,
     order: Option<Box<dyn Order>>,
     offers: Offers,
-    /// By kind: are faults as rare as they are offered often?
-    rare: [bool; ChoiceKind::ALL.len()],
+    /// By kind: are faults as rare as they are offered often? Known once one is offered.
+    rare: Option<[bool; ChoiceKind::ALL.len()]>,
     happened: HappensBefore,
     races: Races,
     /// Steps left that are chosen by the algorithm: one that starves somebody must not for ever.
@@ -176,7 +175,7 @@ impl Sampler {
             swarm: None,
             order: None,
             offers: Offers::default(),
-            rare: Default::default(),
+            rare: None,
             happened: HappensBefore::default(),
             races: Races::default(),
             left: 0,
@@ -271,7 +270,6 @@ impl Sampler {
         self.walk = RandomWalk::new(seed, run);
         let swarms = matches!(self.algorithm, Algorithm::Portfolio | Algorithm::Swarm);
         self.swarm = swarms.then(|| Swarm::new(seed, run));
-        let knows = Sampler::learns(self.algorithm, run);
         self.lesson = (run < self.lessons()).then(Lesson::default);
         // Which algorithm the run goes by, and as which of its runs.
         let (algorithm, turn) = match self.algorithm {
@@ -279,16 +277,15 @@ impl Sampler {
             Algorithm::Portfolio => portfolio::turn(run),
             algorithm => (algorithm, run),
         };
-        let luck = Luck::new(seed, run, turn);
-        let is_rare = |kind| knows && run >= LESSONS && luck.coin(kind);
-        (self.offers, self.rare) = (Offers::default(), ChoiceKind::ALL.map(is_rare));
+        let luck = || Luck::new(seed, run, turn);
+        (self.offers, self.rare) = (Offers::default(), None);
         self.order = match algorithm {
-            Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck, depth, &self.learned))),
-            Algorithm::Pos => Some(Box::new(pos::Pos::new(luck, &self.learned))),
-            Algorithm::Urw => Some(Box::new(urw::Urw::new(luck, &self.learned))),
-            Algorithm::Surw => Some(surw::order(luck, &self.learned)),
+            Algorithm::Pct(depth) => Some(Box::new(pct::Pct::new(luck(), depth, &self.learned))),
+            Algorithm::Pos => Some(Box::new(pos::Pos::new(luck(), &self.learned))),
+            Algorithm::Urw => Some(Box::new(urw::Urw::new(luck(), &self.learned))),
+            Algorithm::Surw => Some(surw::order(luck(), &self.learned)),
             Algorithm::PctUrw(depth) => {
-                Some(Box::new(pct_urw::PctUrw::new(luck, depth, &self.learned)))
+                Some(Box::new(pct_urw::PctUrw::new(luck(), depth, &self.learned)))
             }
             Algorithm::Portfolio | Algorithm::Random | Algorithm::Swarm => None,
         };
@@ -310,7 +307,13 @@ impl Sampler {
             // One run without faults shows how many there might be.
             return 0;
         }
-        if self.rare[menu.kind() as usize] {
+        let Sampler { algorithm, seed, run, .. } = *self;
+        let rare = self.rare.get_or_insert_with(|| {
+            let luck = Luck::new(seed, run, 0);
+            let knows = Sampler::learns(algorithm, run) && run >= LESSONS;
+            ChoiceKind::ALL.map(|kind| knows && luck.coin(kind))
+        });
+        if rare[menu.kind() as usize] {
             // The first of many would be taken, and none of those that come late.
             let one_in = self.learned.offers.one_in(menu.kind(), moment);
             let walk = self.swarm.as_mut().map_or(&mut self.walk, Swarm::walk);
@@ -361,7 +364,7 @@ impl Scheduler for Sampler {
     fn stepped(&mut self, step: Step) {
         let races = match self.watches() {
             Watch::Footprints => self.happened.stepped(&step),
-            _ => SmallVec::new(),
+            _ => Vec::new(),
         };
         races.iter().for_each(|race| self.races.saw(race.first, step.id));
         if let Some(order) = &mut self.order {

@@ -3,6 +3,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::{
     Learned, Luck, Order, Step, StepId, Watch,
     learn::{Contested, Pasts},
@@ -23,7 +25,7 @@ pub(super) fn order(mut luck: Luck, learned: &Rc<Learned>) -> Box<dyn Order> {
     let weight = |object: &Contested| object.pairs * rivals + object.rivals * pairs;
     let object = luck.weighted(&contested.iter().map(weight).collect::<Vec<_>>());
     let (learned, pasts, remaining) = (learned.clone(), Pasts::default(), Remaining::default());
-    Box::new(Surw { luck, learned, pasts, object, remaining, next: None })
+    Box::new(Surw { luck, learned, pasts, object, remaining, next: None, ready: Vec::new() })
 }
 
 struct Surw {
@@ -35,9 +37,35 @@ struct Surw {
     remaining: Remaining,
     /// Who touches it next.
     next: Option<u64>,
+    /// What was ready, and whether it is expected not to touch it.
+    ready: Vec<(StepId, bool)>,
 }
 
 impl Surw {
+    /// These are ready. What was ready before is what it was: only steps of its owner change what
+    /// it is expected to do.
+    fn meet(&mut self, steps: &[StepId]) {
+        let learned = self.learned.clone();
+        let contested = &learned.contested()[self.object];
+        let mut before = std::mem::take(&mut self.ready).into_iter().peekable();
+        let mut new = SmallVec::<[StepId; 8]>::new();
+        for &step in steps {
+            let known = before.next_if(|ready| ready.0 == step).unwrap_or_else(|| {
+                new.push(step);
+                let expected = learned.expected(step, &self.pasts);
+                (step, !expected.is_some_and(|expected| contested.is_in(expected)))
+            });
+            self.ready.push(known);
+        }
+        let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
+        for Part { from, to, all, taken } in self.remaining.meet(&new, weight) {
+            // What was to come next was one of those, which one was not drawn yet.
+            if self.next == Some(from) && self.luck.weighted(&[all - taken, taken]) == 1 {
+                self.next = Some(to);
+            }
+        }
+    }
+
     fn draw(&mut self, owners: Vec<(u64, u64)>) {
         let weights: Vec<u64> = owners.iter().map(|&(_, left)| left).collect();
         self.next = (!owners.is_empty()).then(|| owners[self.luck.weighted(&weights)].0);
@@ -46,32 +74,21 @@ impl Surw {
 
 impl Order for Surw {
     fn pick(&mut self, steps: &[StepId]) -> usize {
-        let learned = self.learned.clone();
-        let contested = &learned.contested()[self.object];
-        let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
-        for Part { from, to, all, taken } in self.remaining.meet(steps, weight) {
-            // What was to come next was one of those, which one was not drawn yet.
-            if self.next == Some(from) && self.luck.weighted(&[all - taken, taken]) == 1 {
-                self.next = Some(to);
-            }
-        }
+        self.meet(steps);
         if self.next.is_none_or(|next| self.remaining.of(next) == 0) {
             self.draw(self.remaining.owners().collect());
         }
-        let is_free = |step: &StepId| {
-            let expected = learned.expected(*step, &self.pasts);
-            !expected.is_some_and(|expected| contested.is_in(expected))
-        };
-        let free: Vec<bool> = steps.iter().map(is_free).collect();
-        let may = |next: Option<u64>, at: usize| free[at] || next == Some(steps[at].owner);
-        if !(0..steps.len()).any(|at| may(self.next, at)) {
+        let may = |next, &(step, free): &(StepId, bool)| free || next == Some(step.owner);
+        if !self.ready.iter().any(|ready| may(self.next, ready)) {
             // Whoever is to be next is not ready: one of those that are.
             let left = |step: &StepId| (step.owner, self.remaining.of(step.owner).max(1));
             self.draw(steps.iter().map(left).collect());
         }
-        let allowed = (0..steps.len()).filter(|&at| may(self.next, at));
+        let allowed = (0..steps.len()).filter(|&at| may(self.next, &self.ready[at]));
         let best = allowed.max_by_key(|&at| self.luck.of(steps[at].owner));
-        best.expect("whoever is next is ready, or another may run")
+        let best = best.expect("whoever is next is ready, or another may run");
+        self.ready.remove(best);
+        best
     }
 
     fn stepped(&mut self, step: &Step) {
