@@ -1,20 +1,17 @@
 //! What happens before what in a run, by vector clocks (Mattern, "Virtual time and global states of
 //! distributed systems", 1989), and which of its steps race.
 
-use std::{
-    collections::BTreeMap,
-    ops::{Index, IndexMut},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::super::{Access, Footprint, Step, StepId};
+use super::{
+    super::{Access, Footprint, Step, StepId},
+    places::Places,
+};
 
 /// With so many owners, all that was before is forgotten: a step costs time by their number.
 const OWNERS_MAX: usize = 1 << 10;
-/// So many names of earlier runs keep their places.
-const NAMES_MAX: usize = 1 << 14;
 /// Ways that say who is ready, and nothing of what there is.
 const HANDLES: u8 = READY | Access::Take as u8;
 const READY: u8 = Access::Ready as u8;
@@ -86,7 +83,7 @@ impl HappensBefore {
         if step.id.is_clock() {
             return Vec::new();
         }
-        let at = self.owners.place(step.id.owner);
+        let at = self.owners.of(step.id.owner);
         let owner = &mut self.owners[at];
         let place = *owner.clock.get_or_insert(self.clocks);
         self.clocks = self.clocks.max(place + 1);
@@ -100,7 +97,7 @@ impl HappensBefore {
         other.for_each(|past| clock.join(&past.clock));
         let mut touched = std::mem::take(&mut self.touched);
         let state = step.footprint.objects().filter(|(_, ways)| ways & !HANDLES != 0);
-        touched.extend(state.map(|(object, ways)| (object, ways, self.objects.place(object))));
+        touched.extend(state.map(|(object, ways)| (object, ways, self.objects.of(object))));
         let races = self.races(&touched, &mut clock);
         clock.tick(place);
         let past = Rc::new(Past { step: step.id, owner: place, clock });
@@ -108,7 +105,8 @@ impl HappensBefore {
         self.touched = touched;
         for (owner, _) in step.footprint.objects().filter(|(_, ways)| ways & READY != 0) {
             // Whoever is ready already is not made so once more.
-            self.owners.at(owner).readied.get_or_insert_with(|| past.clone());
+            let owner = self.owners.of(owner);
+            self.owners[owner].readied.get_or_insert_with(|| past.clone());
         }
         self.owners[at].last = Some(past);
         races
@@ -172,52 +170,5 @@ impl Clock {
     fn tick(&mut self, owner: usize) {
         self.0.resize(self.0.len().max(owner + 1), 0);
         self.0[owner] += 1;
-    }
-}
-
-/// What belongs to names. A name keeps its place when all is forgotten: the next run has the same.
-#[derive(Default)]
-struct Places<T> {
-    by_name: BTreeMap<u64, usize>,
-    /// What is older is forgotten.
-    slots: Vec<(u64, T)>,
-    age: u64,
-}
-
-impl<T: Default> Places<T> {
-    fn forget(&mut self) {
-        if self.slots.len() > NAMES_MAX {
-            (self.by_name, self.slots) = Default::default();
-        }
-        self.age += 1;
-    }
-
-    fn place(&mut self, name: u64) -> usize {
-        let at = *self.by_name.entry(name).or_insert(self.slots.len());
-        match self.slots.get_mut(at) {
-            None => self.slots.push((self.age, T::default())),
-            Some(slot) if slot.0 != self.age => *slot = (self.age, T::default()),
-            Some(_) => {}
-        }
-        at
-    }
-
-    fn at(&mut self, name: u64) -> &mut T {
-        let at = self.place(name);
-        &mut self[at]
-    }
-}
-
-impl<T> Index<usize> for Places<T> {
-    type Output = T;
-
-    fn index(&self, at: usize) -> &T {
-        &self.slots[at].1
-    }
-}
-
-impl<T> IndexMut<usize> for Places<T> {
-    fn index_mut(&mut self, at: usize) -> &mut T {
-        &mut self.slots[at].1
     }
 }

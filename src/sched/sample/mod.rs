@@ -9,6 +9,7 @@ mod luck;
 mod offers;
 mod pct;
 mod pct_urw;
+mod places;
 mod portfolio;
 mod pos;
 mod races;

@@ -3,8 +3,6 @@
 
 use std::rc::Rc;
 
-use smallvec::SmallVec;
-
 use super::{
     Learned, Luck, Order, Step, StepId, Watch,
     learn::{Contested, Pasts},
@@ -47,18 +45,17 @@ impl Surw {
     fn meet(&mut self, steps: &[StepId]) {
         let learned = self.learned.clone();
         let contested = &learned.contested()[self.object];
-        let mut before = std::mem::take(&mut self.ready).into_iter().peekable();
-        let mut new = SmallVec::<[StepId; 8]>::new();
-        for &step in steps {
-            let known = before.next_if(|ready| ready.0 == step).unwrap_or_else(|| {
-                new.push(step);
-                let expected = learned.expected(step, &self.pasts);
-                (step, !expected.is_some_and(|expected| contested.is_in(expected)))
-            });
-            self.ready.push(known);
-        }
+        // They stand in the order in which they came to be ready.
+        let alike = self.ready.iter().zip(steps).take_while(|(ready, step)| ready.0 == **step);
+        let (known, new) = steps.split_at(alike.count());
+        self.ready.truncate(known.len());
+        let is_free = |step: StepId| {
+            let expected = learned.expected(step, &self.pasts);
+            !expected.is_some_and(|expected| contested.is_in(expected))
+        };
+        self.ready.extend(new.iter().map(|&step| (step, is_free(step))));
         let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
-        for Part { from, to, all, taken } in self.remaining.meet(&new, weight) {
+        for Part { from, to, all, taken } in self.remaining.meet(new, weight) {
             // What was to come next was one of those, which one was not drawn yet.
             if self.next == Some(from) && self.luck.weighted(&[all - taken, taken]) == 1 {
                 self.next = Some(to);
