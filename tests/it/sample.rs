@@ -158,15 +158,15 @@ fn the_runs_of_a_seed_are_frozen() {
         format!("{algorithm} {digests:08x}")
     });
     let frozen = [
-        "portfolio fa8c120b",
-        "random 5249ab9b",
-        "swarm 6e84491c",
-        "pct1 1c017787",
-        "pct3 d4a31078",
-        "pos ac8804d8",
-        "urw 996f3066",
-        "surw 306e60a8",
-        "pcturw2 3497e2a2",
+        "portfolio 630e58a0",
+        "random e1cbc490",
+        "swarm eecabc72",
+        "pct1 73eaefcc",
+        "pct3 ccd266f0",
+        "pos c5596acb",
+        "urw a1949049",
+        "surw 9d3e8c8e",
+        "pcturw2 a58238e7",
     ];
     assert_eq!(all, frozen);
 }
