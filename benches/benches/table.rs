@@ -14,7 +14,9 @@ use std::{
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use measure::Bench;
-use programs::{HANDS, JOBS, JOINS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW};
+use programs::{
+    HANDS, JOBS, JOINS, LOCKS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW,
+};
 use seedloop_benches::{
     crowd::{CROWD, CROWD_OF, peak_mib, print_since},
     executor::{self, Executor},
@@ -80,6 +82,8 @@ fn seedloop(folder: &Path) {
     random.cell(PINGS, || ours::random(programs::pings::<Seedloop>()));
     fifo.cell(TINY, ours::tiny_runs_fifo);
     random.cell(TINY, ours::tiny_runs_random);
+    fifo.cell(LOCKS, ours::locks_fifo);
+    random.cell(LOCKS, ours::locks_random);
     fifo.cell(TINY_NEW, || again(TINY_NEW, || ours::fifo(programs::tiny::<Seedloop>())));
     random.cell(TINY_NEW, || again(TINY_NEW, || ours::random(programs::tiny::<Seedloop>())));
     fifo.cell(HANDS, threads::hands_fifo);
@@ -115,6 +119,9 @@ fn rivals(folder: &Path) {
     executor.cell(TINY, || again(TINY, || executor::run(programs::tiny::<Executor>())));
     shuttle.cell(TINY, || {
         shuttle_runner::runs(TINY.operations as usize, programs::tiny::<Shuttle>);
+    });
+    shuttle.cell(LOCKS, || {
+        shuttle_runner::runs(LOCKS.operations as usize, shuttle_runner::locks);
     });
     tokio.cell(TINY_NEW, || {
         again(TINY_NEW, || paused_tokio::runtime().block_on(programs::tiny::<Tokio>()));

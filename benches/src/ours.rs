@@ -1,11 +1,11 @@
 //! seedloop, in asyncio's order and in random order. The digest and the picks are kept as always;
 //! events are not recorded.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
-use seedloop::{Check, Config, Runner, sched::Algorithm, sleep, spawn, yield_now};
+use seedloop::{Check, Config, Error, Lock, Runner, sched::Algorithm, sleep, spawn, yield_now};
 
-use crate::programs::{self, Clock, Runtime, TINY};
+use crate::programs::{self, Clock, LOCKS, Runtime, TINY, TINY_OF};
 
 pub struct Seedloop;
 
@@ -58,7 +58,44 @@ pub fn tiny_runs_fifo() {
 
 /// Tiny runs in a `Check`: wakers are fresh, each run is closed and judged, a few are replayed.
 pub fn tiny_runs_random() {
-    let check = Check::new().sampler(Algorithm::Random).schedules(TINY.operations);
-    let report = check.run(programs::tiny::<Seedloop>);
-    assert_eq!(report.schedules, TINY.operations);
+    check(TINY.operations, programs::tiny::<Seedloop>);
+}
+
+/// Tiny runs with a lock.
+pub fn locks_fifo() {
+    let mut runner = Runner::new(unlimited());
+    for _ in 0..LOCKS.operations {
+        runner.run(locks()).expect("the program does not fail");
+    }
+}
+
+/// Tiny runs with a lock in a `Check`.
+pub fn locks_random() {
+    check(LOCKS.operations, || async { locks().await.expect("nobody cancels") });
+}
+
+async fn locks() -> Result<(), Error> {
+    let lock = Rc::new(Lock::new());
+    let (tasks, yields) = TINY_OF;
+    let task = || {
+        let lock = lock.clone();
+        spawn(async move {
+            for _ in 0..yields {
+                let held = lock.acquire().await?;
+                yield_now().await?;
+                drop(held);
+            }
+            Ok::<(), Error>(())
+        })
+    };
+    let tasks: Vec<_> = (0..tasks).map(|_| task()).collect();
+    for task in tasks {
+        task.await?;
+    }
+    Ok(())
+}
+
+fn check<F: Future<Output = ()> + 'static>(schedules: u64, program: impl Fn() -> F + Sync) {
+    let check = Check::new().sampler(Algorithm::Random).schedules(schedules);
+    assert_eq!(check.run(program).schedules, schedules);
 }

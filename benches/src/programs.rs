@@ -46,14 +46,27 @@ pub const PINGS: Row = row("ping", "ping-pong over futures::channel", REPEATS);
 /// Runs of three tasks that yield five times each.
 pub const TINY: Row = row("tiny", "tiny run, one runtime for all", 1_000);
 pub const TINY_NEW: Row = row("tiny-new", "tiny run, a runtime for each", 200);
+/// The same, but each task holds one lock while it yields.
+pub const LOCKS: Row = row("locks", "tiny run with a lock", 1_000);
 /// From one thread to another and back.
 pub const HANDS: Row = row("hands", "hand-over to a thread and back", 5_000);
 /// Runs of two jobs that yield five times each.
 pub const JOBS: Row = row("jobs", "run with two jobs on threads", 200);
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 10] =
-    [POLL_ROWS[0], POLL_ROWS[1], POLL_ROWS[2], JOINS, TIMERS, PINGS, TINY, TINY_NEW, HANDS, JOBS];
+pub const ROWS: [Row; 11] = [
+    POLL_ROWS[0],
+    POLL_ROWS[1],
+    POLL_ROWS[2],
+    JOINS,
+    TIMERS,
+    PINGS,
+    TINY,
+    LOCKS,
+    TINY_NEW,
+    HANDS,
+    JOBS,
+];
 
 /// So many tasks, each of which yields so often.
 pub async fn tasks<R: Runtime>(count: u64, yields: u64) {
@@ -68,9 +81,12 @@ pub async fn tasks<R: Runtime>(count: u64, yields: u64) {
     }
 }
 
+/// The tasks of the tiny run, and how often each of them yields.
+pub const TINY_OF: (u64, u64) = (3, 5);
+
 /// The tiny run.
 pub async fn tiny<R: Runtime>() {
-    tasks::<R>(3, 5).await;
+    tasks::<R>(TINY_OF.0, TINY_OF.1).await;
 }
 
 /// One task after another.

@@ -70,7 +70,8 @@ type Pasts = SmallVec<[Rc<Past>; 2]>;
 impl HappensBefore {
     /// Another run begins.
     pub(super) fn forget(&mut self) {
-        (self.owners.forget(), self.objects.forget());
+        self.owners.forget();
+        self.objects.forget();
         self.clocks = 0;
     }
 
