@@ -5,6 +5,7 @@
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
+use seedloop::{Error, TaskGroup, as_completed, gather, spawn, yield_now};
 use seedloop_benches::{
     ours::{self, Seedloop},
     programs::{self, JOINS, POLLS, TIMERS},
@@ -40,8 +41,53 @@ fn timer() {
     ours::fifo(programs::timers::<Seedloop>());
 }
 
+/// So many that a look at all of them for each would show.
+const CHILDREN: u64 = 5_000;
+
+#[library_benchmark(config = at_most(CHILDREN, 9_000))]
+fn gather_many() {
+    ours::fifo(async {
+        let children = (0..CHILDREN).map(|_| yield_now());
+        gather(children.collect::<Vec<_>>()).await.expect("nobody cancels");
+    });
+}
+
+#[library_benchmark(config = at_most(CHILDREN, 9_000))]
+fn group_of_many() {
+    let group = TaskGroup::<Error>::new();
+    let children = group.clone();
+    ours::fifo(async move {
+        let body = async move {
+            for _ in 0..CHILDREN {
+                let _child = children.spawn(yield_now())?;
+            }
+            Ok::<(), Error>(())
+        };
+        group.run(body).await.expect("nobody cancels");
+    });
+}
+
+#[library_benchmark(config = at_most(CHILDREN, 11_000))]
+fn as_many_are_completed() {
+    ours::fifo(async {
+        let children = (0..CHILDREN).map(|_| spawn(yield_now()));
+        let mut done = as_completed(children.collect::<Vec<_>>());
+        while let Some(child) = done.next().await {
+            child.expect("nobody cancels");
+        }
+    });
+}
+
 library_benchmark_group!(
     name = operations,
-    benchmarks = [poll_fifo, poll_random, spawn_and_join, timer]
+    benchmarks = [
+        poll_fifo,
+        poll_random,
+        spawn_and_join,
+        timer,
+        gather_many,
+        group_of_many,
+        as_many_are_completed
+    ]
 );
 main!(library_benchmark_groups = operations);

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -103,7 +104,7 @@ struct Shared<E> {
 
 struct Todo<E> {
     /// The tasks that are not done.
-    indices: Vec<usize>,
+    indices: BTreeSet<usize>,
     callbacks: Option<Callbacks<E>>,
 }
 
@@ -112,9 +113,7 @@ impl<E> Shared<E> {
         self.object.touch(Access::Write);
         let all = {
             let mut todo = self.todo.borrow_mut();
-            let before = todo.indices.len();
-            todo.indices.retain(|&other| other != index);
-            if todo.indices.len() == before {
+            if !todo.indices.remove(&index) {
                 return;
             }
             todo.indices.is_empty()

@@ -1,6 +1,6 @@
 //! What runs already and can be waited for: tasks and futures.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use crate::{
     exec::{Error, raw::RawFuture},
@@ -117,11 +117,7 @@ impl<E> Drop for Callbacks<E> {
 
 /// The handles without repetitions, in order: asyncio's sets of futures.
 pub(crate) fn distinct<A: Awaitable>(items: impl IntoIterator<Item = A>) -> Vec<A> {
-    let mut distinct: Vec<A> = Vec::new();
-    for item in items {
-        if !distinct.iter().any(|other| Rc::ptr_eq(other.slot(), item.slot())) {
-            distinct.push(item);
-        }
-    }
-    distinct
+    // In order of address, of which nothing is seen but whether one was there before.
+    let mut slots = BTreeSet::new();
+    items.into_iter().filter(|item| slots.insert(Rc::as_ptr(item.slot()))).collect()
 }

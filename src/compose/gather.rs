@@ -1,6 +1,6 @@
 //! `asyncio.gather`.
 
-use std::{cell::Cell, future::IntoFuture, rc::Rc};
+use std::{cell::Cell, collections::BTreeSet, future::IntoFuture, rc::Rc};
 
 use super::awaitable::Child;
 use crate::{
@@ -225,12 +225,9 @@ fn start<T: 'static, E: From<Error> + 'static>(
     return_exceptions: bool,
     finish: Finish<T, E>,
 ) -> Future<T, E> {
-    let mut distinct: Vec<Rc<dyn Child<E>>> = Vec::new();
-    for child in &children {
-        if !distinct.iter().any(|other| other.raw().id() == child.raw().id()) {
-            distinct.push(child.clone());
-        }
-    }
+    let mut ids = BTreeSet::new();
+    let distinct: Vec<_> =
+        children.iter().filter(|child| ids.insert(child.raw().id())).cloned().collect();
     let rule = OnCancel::Children(children.iter().map(|child| child.raw().id()).collect());
     let raw = RawFuture::in_shell(&running(), "gather", rule);
     let outer = Slot::new(raw, "_GatheringFuture", error_type);

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     error::Error as StdError,
     fmt,
     panic::Location,
@@ -112,8 +113,10 @@ struct Inner<E> {
     place: Rc<Cell<Option<ScopePlace>>>,
     /// The group has cancelled its parent, and takes that back at the exit.
     parent_cancelled: Cell<bool>,
-    /// The children that are not done, in order of creation.
-    children: RefCell<Vec<Rc<dyn Child<E>>>>,
+    /// The children that are not done, by their number: in order of creation.
+    children: RefCell<BTreeMap<u64, Rc<dyn Child<E>>>>,
+    /// How many there were.
+    created: Cell<u64>,
     errors: RefCell<Vec<E>>,
     /// What the exit waits for.
     completed: RefCell<Option<Rc<RawFuture>>>,
@@ -156,6 +159,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
             place: Rc::default(),
             parent_cancelled: Cell::new(false),
             children: RefCell::default(),
+            created: Cell::default(),
             errors: RefCell::default(),
             completed: RefCell::new(None),
             object: Object::new("task group"),
@@ -245,16 +249,18 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         }
         let task = spawn_at(name, caller, future);
         let child: Rc<dyn Child<E>> = task.slot.clone();
-        inner.children.borrow_mut().push(child.clone());
+        let number = inner.created.get();
+        inner.created.set(number + 1);
+        inner.children.borrow_mut().insert(number, child.clone());
         let (group, done) = (self.clone(), child.clone());
-        child.raw().on_done(move || group.child_done(&*done));
+        child.raw().on_done(move || group.child_done(number, &*done));
         Ok(task)
     }
 
-    fn child_done(&self, child: &dyn Child<E>) {
+    fn child_done(&self, number: u64, child: &dyn Child<E>) {
         let inner = &self.0;
         inner.object.touch(Access::Write);
-        inner.children.borrow_mut().retain(|other| other.raw().id() != child.raw().id());
+        inner.children.borrow_mut().remove(&number);
         if inner.children.borrow().is_empty()
             && let Some(completed) = &*inner.completed.borrow()
         {
@@ -287,7 +293,7 @@ impl<E: From<Error> + Clone + 'static> TaskGroup<E> {
         self.0.object.touch(Access::Write);
         self.0.aborting.set(true);
         let children = self.0.children.borrow().clone();
-        for child in children.iter().filter(|child| !child.raw().is_done()) {
+        for child in children.values().filter(|child| !child.raw().is_done()) {
             child.raw().cancel(None);
         }
     }

@@ -90,11 +90,14 @@ impl Lock {
     /// assert!(matches!(free, Err(Error::Misuse(text)) if text.contains("once per acquire")));
     /// ```
     pub fn release(&self) -> Result<(), Error> {
-        if !self.locked() {
+        let mut machine = self.0.machine.borrow_mut();
+        if !machine.locked() {
             return Err(Error::Misuse("the lock is not held: release it once per acquire"));
         }
+        let next = machine.release();
+        drop(machine);
         self.0.holder.set(None);
-        wake(self.0.machine.borrow_mut().release());
+        wake(next);
         Ok(())
     }
 

@@ -49,7 +49,10 @@ impl<W: Waiting> Line<W> {
     }
 
     fn remove(&mut self, waiter: &W) {
-        self.0.retain(|other| other != waiter);
+        // Most often it is the first.
+        if let Some(at) = self.0.iter().position(|other| other == waiter) {
+            self.0.remove(at);
+        }
     }
 
     fn first(&self) -> Option<&W> {
