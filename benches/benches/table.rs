@@ -15,7 +15,8 @@ use std::{
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use measure::Bench;
 use programs::{
-    HANDS, JOBS, JOINS, LOCKS, PINGS, POLL_ROWS, POLLS, ROWS, Row, TIMERS, TINY, TINY_NEW,
+    HANDS, JOBS, JOINS, LOCKS, PINGS, POLL_ROWS, POLLS, PORTFOLIO, ROWS, Row, TIMERS, TINY,
+    TINY_NEW,
 };
 use seedloop_benches::{
     crowd::{CROWD, CROWD_OF, peak_mib, print_since},
@@ -82,6 +83,7 @@ fn seedloop(folder: &Path) {
     random.cell(PINGS, || ours::random(programs::pings::<Seedloop>()));
     fifo.cell(TINY, ours::tiny_runs_fifo);
     random.cell(TINY, ours::tiny_runs_random);
+    random.cell(PORTFOLIO, ours::tiny_runs_portfolio);
     fifo.cell(LOCKS, ours::locks_fifo);
     random.cell(LOCKS, ours::locks_random);
     fifo.cell(TINY_NEW, || again(TINY_NEW, || ours::fifo(programs::tiny::<Seedloop>())));

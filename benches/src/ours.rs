@@ -58,7 +58,12 @@ pub fn tiny_runs_fifo() {
 
 /// Tiny runs in a `Check`: wakers are fresh, each run is closed and judged, a few are replayed.
 pub fn tiny_runs_random() {
-    check(TINY.operations, programs::tiny::<Seedloop>);
+    check(Algorithm::Random, TINY.operations, programs::tiny::<Seedloop>);
+}
+
+/// The same, by the portfolio.
+pub fn tiny_runs_portfolio() {
+    check(Algorithm::Portfolio, TINY.operations, programs::tiny::<Seedloop>);
 }
 
 /// Tiny runs with a lock.
@@ -71,7 +76,7 @@ pub fn locks_fifo() {
 
 /// Tiny runs with a lock in a `Check`.
 pub fn locks_random() {
-    check(LOCKS.operations, || async { locks().await.expect("nobody cancels") });
+    check(Algorithm::Random, LOCKS.operations, || async { locks().await.expect("nobody cancels") });
 }
 
 async fn locks() -> Result<(), Error> {
@@ -95,7 +100,11 @@ async fn locks() -> Result<(), Error> {
     Ok(())
 }
 
-fn check<F: Future<Output = ()> + 'static>(schedules: u64, program: impl Fn() -> F + Sync) {
-    let check = Check::new().sampler(Algorithm::Random).schedules(schedules);
+fn check<F: Future<Output = ()> + 'static>(
+    algorithm: Algorithm,
+    schedules: u64,
+    program: impl Fn() -> F + Sync,
+) {
+    let check = Check::new().sampler(algorithm).schedules(schedules);
     assert_eq!(check.run(program).schedules, schedules);
 }

@@ -46,6 +46,8 @@ pub const PINGS: Row = row("ping", "ping-pong over futures::channel", REPEATS);
 /// Runs of three tasks that yield five times each.
 pub const TINY: Row = row("tiny", "tiny run, one runtime for all", 1_000);
 pub const TINY_NEW: Row = row("tiny-new", "tiny run, a runtime for each", 200);
+/// The same by the portfolio, which a check has if nothing else is said.
+pub const PORTFOLIO: Row = row("portfolio", "tiny run, by the portfolio", TINY.operations);
 /// The same, but each task holds one lock while it yields.
 pub const LOCKS: Row = row("locks", "tiny run with a lock", 1_000);
 /// From one thread to another and back.
@@ -54,7 +56,7 @@ pub const HANDS: Row = row("hands", "hand-over to a thread and back", 5_000);
 pub const JOBS: Row = row("jobs", "run with two jobs on threads", 200);
 
 /// All rows, in the order of the table.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     POLL_ROWS[0],
     POLL_ROWS[1],
     POLL_ROWS[2],
@@ -62,6 +64,7 @@ pub const ROWS: [Row; 11] = [
     TIMERS,
     PINGS,
     TINY,
+    PORTFOLIO,
     LOCKS,
     TINY_NEW,
     HANDS,

@@ -279,12 +279,10 @@ impl Core {
     pub(super) fn choose_step(&mut self, beside_first: bool) -> Option<usize> {
         let mut steps =
             self.steps.as_mut().map_or_else(Vec::new, |log| std::mem::take(&mut log.ready));
-        let handles = self.kernel.ready_len();
         steps.clear();
-        steps.extend((0..handles).map(|at| {
-            let handle = self.kernel.ready(at).expect("as many are ready");
-            self.step_id(handle).expect("a ready handle has a name")
-        }));
+        let named = |handle| self.step_id(handle).expect("a ready handle has a name");
+        steps.extend(self.kernel.ready_handles().map(named));
+        let handles = steps.len();
         steps.extend(self.beside.steps());
         self.know_owners(&steps);
         if beside_first {
@@ -356,8 +354,7 @@ impl Core {
             return;
         }
         self.end_watched_step();
-        let len = self.kernel.ready_len();
-        let handles = (0..len).map(|at| self.kernel.ready(at).expect("as many are ready"));
+        let handles = self.kernel.ready_handles();
         let mut left: Vec<StepId> = handles.filter_map(|handle| self.step_id(handle)).collect();
         left.extend(self.beside.steps());
         left.sort_unstable();

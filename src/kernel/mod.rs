@@ -170,6 +170,19 @@ impl Kernel {
         self.ready.get(index)
     }
 
+    /// The ready handles in FIFO order.
+    ///
+    /// # Examples
+    /// ```
+    /// use seedloop::kernel::{Handle, Kernel};
+    /// let mut kernel = Kernel::default();
+    /// let (first, second) = (kernel.spawn(), kernel.spawn());
+    /// assert!(kernel.ready_handles().eq([Handle::Step(first), Handle::Step(second)]));
+    /// ```
+    pub fn ready_handles(&self) -> impl Iterator<Item = Handle> + '_ {
+        self.ready.iter()
+    }
+
     /// Have all handles that were ready at the iteration's start run?
     ///
     /// # Examples

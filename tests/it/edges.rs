@@ -254,6 +254,38 @@ fn a_clean_up_that_hangs_shows_what_it_hangs_in() {
     assert!(text.contains(") waits for Future"), "{text}");
 }
 
+/// Logs its number, and calls the next one soon.
+fn hop(number: u32) {
+    log(number.to_string());
+    if number < 9 {
+        call_soon(move || hop(number + 1));
+    }
+}
+
+/// As CPython 3.11 prints it: each of the two tasks of its shutdown takes two iterations.
+#[test]
+fn what_main_leaves_ready_runs_as_long_as_asyncio_shuts_down() {
+    let mut runner = Runner::new(Config::default().record(true));
+    runner.run(async { hop(0) }).unwrap();
+    let report = runner.finish();
+    let logged: Vec<&str> = report.trace.logs().map(|(_, text)| text).collect();
+    assert_eq!(logged, ["0", "1", "2", "3", "4", "5"]);
+    assert!(report.trace.to_string().contains("shutdown_default_executor"));
+}
+
+/// Where nothing is left the shutdown would be two steps that nobody could tell from none.
+#[test]
+fn where_nothing_is_left_the_run_ends_with_main() {
+    for late in [None, Some(seconds(9))] {
+        let mut runner = Runner::new(Config::default().record(true));
+        runner.run(async move { drop(late.map(|late| call_later(late, || ()))) }).unwrap();
+        let report = runner.finish();
+        let shown = report.trace.to_string();
+        assert_eq!(shown.contains("shutdown_asyncgens"), late.is_some(), "{shown}");
+        assert_eq!(report.main_events < report.trace.events().len(), late.is_some(), "{shown}");
+    }
+}
+
 #[test]
 fn a_stale_wake_is_in_the_trace() {
     let mut runner = Runner::new(Config::default().record(true).fresh_wakers(true));

@@ -95,7 +95,7 @@ impl Model for Checked {
 /// The kernel and the reference are in the same state.
 fn agree(world: &World) -> Broken {
     let World { kernel, reference, ids, .. } = world;
-    let ready = (0..kernel.ready_len()).filter_map(|at| kernel.ready(at));
+    let ready = kernel.ready_handles();
     let ready: Vec<Item> = ready.map(|handle| ids.item(handle)).collect();
     expect(ready == reference.ready, "something else is ready, or in another order")?;
     expect(kernel.iteration_over() == (reference.batch == 0), "the iteration ends elsewhere")?;

@@ -237,7 +237,7 @@ impl Core {
         unit: &'static str,
         raised_by: &'static str,
     ) -> Arc<Endless> {
-        let handles = (0..self.kernel.ready_len()).filter_map(|at| self.kernel.ready(at));
+        let handles = self.kernel.ready_handles();
         let things = handles.map(|handle| match handle {
             Handle::Step(task) => Thing::Task(task),
             Handle::Call(call) => Thing::Call(call),
