@@ -42,9 +42,11 @@ struct Gone {
 pub(crate) struct StepLog {
     running: Option<StepId>,
     touched: Vec<(u64, Access)>,
-    /// What the kernel's operations touch and those that are ready, while they are gone through.
+    /// The handles that were ready at the last choice and are still, and their steps.
+    ready: Vec<Handle>,
+    named: Vec<StepId>,
+    /// What the kernel's operations touch, while it is gone through.
     of_kernel: Vec<Touched>,
-    ready: Vec<StepId>,
     all: bool,
     choices: Vec<InStep>,
     /// The moves of the clock so far.
@@ -66,8 +68,9 @@ impl StepLog {
         let log = StepLog {
             running: None,
             touched: Vec::new(),
-            of_kernel: Vec::new(),
             ready: Vec::new(),
+            named: Vec::new(),
+            of_kernel: Vec::new(),
             all: false,
             choices: Vec::new(),
             advances: 0,
@@ -97,6 +100,8 @@ impl StepLog {
     fn reset(&mut self) {
         (self.running, self.all, self.advances) = (None, false, 0);
         self.touched.clear();
+        self.ready.clear();
+        self.named.clear();
         self.choices.clear();
         self.gone.clear();
         self.tracked_owners.clear();
@@ -277,12 +282,7 @@ impl Core {
     /// Who runs next of the ready handles and of who is ready beside them, or the other way round.
     /// `None`: the run is given up.
     pub(super) fn choose_step(&mut self, beside_first: bool) -> Option<usize> {
-        let mut steps =
-            self.steps.as_mut().map_or_else(Vec::new, |log| std::mem::take(&mut log.ready));
-        steps.clear();
-        let named = |handle| self.step_id(handle).expect("a ready handle has a name");
-        steps.extend(self.kernel.ready_handles().map(named));
-        let handles = steps.len();
+        let (mut steps, handles) = self.name_ready();
         steps.extend(self.beside.steps());
         self.know_owners(&steps);
         if beside_first {
@@ -302,10 +302,42 @@ impl Core {
         }
         let id = steps[value as usize];
         self.name_step(id);
+        if beside_first {
+            steps.rotate_right(handles);
+        }
+        let before = if beside_first { len - handles } else { 0 };
+        steps.truncate(handles);
         let log = self.steps.as_mut().expect("a scheduler watches");
-        log.ready = steps;
+        log.named = steps;
+        if let Some(at) = (value as usize).checked_sub(before).filter(|&at| at < handles) {
+            log.named.remove(at);
+            log.ready.remove(at);
+        }
         log.begin(id);
         Some(value as usize)
+    }
+
+    /// The steps that the ready handles are about to make, and how many these are. Who has been
+    /// ready since the last choice has been named then, and stands before who is newly ready.
+    fn name_ready(&mut self) -> (Vec<StepId>, usize) {
+        let log = self.steps.as_mut().expect("a scheduler watches");
+        let (mut ready, mut named) =
+            (std::mem::take(&mut log.ready), std::mem::take(&mut log.named));
+        let mut handles = 0;
+        for handle in self.kernel.ready_handles() {
+            if ready.get(handles) != Some(&handle) {
+                ready.truncate(handles);
+                named.truncate(handles);
+                ready.push(handle);
+                named.push(self.step_id(handle).expect("a ready handle has a name"));
+            }
+            debug_assert_eq!(self.step_id(handle), Some(named[handles]), "it is as it was");
+            handles += 1;
+        }
+        named.truncate(handles);
+        ready.truncate(handles);
+        self.steps.as_mut().expect("a scheduler watches").ready = ready;
+        (named, handles)
     }
 
     /// Before an iteration begins: if the clock is about to move, the running step is over.
