@@ -169,8 +169,16 @@ impl Footprint {
 
     /// Adds what another step of the same place has touched.
     pub(crate) fn add(&mut self, other: &Footprint) {
-        let touched = std::mem::take(&mut self.touched);
-        let both = touched.into_iter().chain(other.touched.iter().copied()).collect();
-        *self = Footprint::normal(both, self.all | other.all);
+        *self = Footprint::together([&*self, other]);
+    }
+
+    /// All that several steps have touched.
+    pub(crate) fn together<'a>(steps: impl IntoIterator<Item = &'a Footprint>) -> Footprint {
+        let (mut touched, mut all) = (Vec::new(), false);
+        for footprint in steps {
+            touched.extend_from_slice(&footprint.touched);
+            all |= footprint.all;
+        }
+        Footprint::normal(touched, all)
     }
 }

@@ -1,9 +1,13 @@
 //! What runs teach about a program: how many steps its tasks make, and what steps touch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::{
     super::{Access, Footprint, Step, StepId},
+    arrivals::Arrivals,
     happens_before::Race,
     offers::Offers,
 };
@@ -30,9 +34,9 @@ pub(super) struct Learned {
     lessons: Vec<Lesson>,
     contested: Vec<Contested>,
     /// What the next step has touched, by its owner and the owner's past, or by that of anybody.
-    expected: BTreeMap<(Option<u64>, Past), Footprint>,
+    expected: BTreeMap<(Option<u64>, Past), Rc<Footprint>>,
     /// What a step of this name has touched.
-    named: BTreeMap<StepId, Footprint>,
+    named: BTreeMap<StepId, Rc<Footprint>>,
 }
 
 /// What one run teaches.
@@ -42,17 +46,20 @@ pub(super) struct Lesson {
     counts: BTreeMap<u64, u64>,
     parents: BTreeMap<u64, u64>,
     last: u64,
+    arrivals: Arrivals,
     touched: Vec<(StepId, Footprint)>,
     /// Which objects which steps race for.
     racing: BTreeSet<(u64, StepId)>,
 }
 
 impl Lesson {
-    /// Out of these steps one was picked.
-    pub(super) fn picked(&mut self, steps: &[StepId], picked: StepId) {
-        for step in steps {
+    /// Out of these steps this one was picked.
+    pub(super) fn picked(&mut self, steps: &[StepId], at: usize) {
+        for step in self.arrivals.of(steps) {
             self.parents.entry(step.owner).or_insert(self.last);
         }
+        self.arrivals.left(at);
+        let picked = steps[at];
         self.last = picked.owner;
         self.steps += 1;
         *self.counts.entry(picked.owner).or_default() += 1;
@@ -115,7 +122,7 @@ impl Learned {
 
     /// What the step is expected to touch: what it did after the same past of its owner, or else
     /// after that of anybody, or else where it had the same number.
-    pub(super) fn expected(&self, step: StepId, pasts: &Pasts) -> Option<&Footprint> {
+    pub(super) fn expected(&self, step: StepId, pasts: &Pasts) -> Option<&Rc<Footprint>> {
         let past = pasts.of(step.owner);
         let of = |owner| self.expected.get(&(owner, past));
         of(Some(step.owner)).or_else(|| of(None)).or_else(|| self.named.get(&step))
@@ -128,18 +135,21 @@ impl Learned {
         let racing = most_of_each(lessons.iter().map(|lesson| lesson.racing.iter().copied()));
         let contest = |(object, racing)| self.contest(object, &racing, &touching[&object]);
         self.contested = racing.into_iter().map(contest).collect();
-        (self.expected, self.named) = Default::default();
+        let (mut expected, mut named) = (BTreeMap::new(), BTreeMap::new());
         for lesson in &lessons {
             let mut pasts = Pasts::default();
             for (step, footprint) in &lesson.touched {
                 let past = pasts.of(step.owner);
                 for key in [(Some(step.owner), past), (None, past)] {
-                    self.expected.entry(key).or_default().add(footprint);
+                    expected.entry(key).or_insert_with(Vec::new).push(footprint);
                 }
-                self.named.entry(*step).or_default().add(footprint);
+                named.entry(*step).or_insert_with(Vec::new).push(footprint);
                 pasts.stepped(self, step.owner, footprint);
             }
         }
+        let together = |all: Vec<&Footprint>| Rc::new(Footprint::together(all));
+        self.expected = expected.into_iter().map(|(key, all)| (key, together(all))).collect();
+        self.named = named.into_iter().map(|(step, all)| (step, together(all))).collect();
         self.lessons = lessons;
     }
 

@@ -3,6 +3,7 @@
 //! else: so a run can be had again. The first of them walks at random; the others go by the
 //! algorithm itself, as far as it knows the program by then.
 
+mod arrivals;
 mod happens_before;
 mod learn;
 mod luck;
@@ -345,7 +346,7 @@ impl Scheduler for Sampler {
             _ => self.walk.choose(menu),
         };
         if let Some(lesson) = &mut self.lesson {
-            lesson.picked(steps, steps[value as usize]);
+            lesson.picked(steps, value as usize);
         }
         value
     }

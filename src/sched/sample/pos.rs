@@ -1,44 +1,72 @@
 //! Partial-order sampling: every step that is ready has a random priority, the highest runs, and
 //! then those draw another that may race with it.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
-use super::{Learned, Luck, Order, Step, StepId, Watch, learn::Pasts};
+use super::{super::Footprint, Learned, Luck, Order, Step, StepId, Watch, learn::Pasts};
 
 pub(super) struct Pos {
     luck: Luck,
     learned: Rc<Learned>,
     pasts: Pasts,
-    priorities: BTreeMap<StepId, u64>,
+    /// What was ready at the last choice, and did not run.
+    ready: Vec<Ready>,
+}
+
+struct Ready {
+    step: StepId,
+    /// What it is expected to touch. Only steps of its own change that.
+    expected: Option<Rc<Footprint>>,
+    priority: Option<u64>,
 }
 
 impl Pos {
     pub(super) fn new(luck: Luck, learned: &Rc<Learned>) -> Pos {
         let (learned, pasts) = (learned.clone(), Pasts::default());
-        Pos { luck, learned, pasts, priorities: BTreeMap::new() }
+        Pos { luck, learned, pasts, ready: Vec::new() }
+    }
+
+    /// These are ready. Whoever was so before has its priority, if it did not lose it.
+    fn meet(&mut self, steps: &[StepId]) {
+        let in_place =
+            self.ready.iter().zip(steps).take_while(|(ready, step)| ready.step == **step);
+        let known = in_place.count();
+        // Workers stand behind the ready handles, and so move when there is another.
+        let mut moved = self.ready.split_off(known);
+        for &step in &steps[known..] {
+            let ready = match moved.iter().position(|ready| ready.step == step) {
+                Some(at) => moved.swap_remove(at),
+                None => {
+                    let expected = self.learned.expected(step, &self.pasts).cloned();
+                    Ready { step, expected, priority: None }
+                }
+            };
+            self.ready.push(ready);
+        }
     }
 }
 
 impl Order for Pos {
     fn pick(&mut self, steps: &[StepId]) -> usize {
-        for step in steps {
-            let luck = &mut self.luck;
-            self.priorities.entry(*step).or_insert_with(|| luck.number());
-        }
-        let best = steps.iter().enumerate().max_by_key(|(_, step)| self.priorities[step]);
-        best.expect("something is ready").0
+        self.meet(steps);
+        let luck = &mut self.luck;
+        let ready = self.ready.iter_mut();
+        let priorities = ready.map(|ready| *ready.priority.get_or_insert_with(|| luck.number()));
+        let best = priorities.enumerate().max_by_key(|&(_, priority)| priority);
+        let (at, _) = best.expect("something is ready");
+        self.ready.remove(at);
+        at
     }
 
     fn stepped(&mut self, step: &Step) {
         let ran = step.footprint.known();
-        self.priorities.remove(&step.id);
         self.pasts.stepped(&self.learned, step.id.owner, &ran);
-        // What is not known may race with all.
-        let races = |ready| {
-            let expected = self.learned.expected(ready, &self.pasts);
-            expected.is_none_or(|expected| expected.conflicts(&ran))
-        };
-        self.priorities.retain(|&ready, _| !races(ready));
+        for ready in &mut self.ready {
+            // What is not known may race with all.
+            if ready.expected.as_ref().is_none_or(|expected| expected.conflicts(&ran)) {
+                ready.priority = None;
+            }
+        }
     }
 
     fn watches(&self) -> Watch {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{
     Learned, Luck, Order, Step, StepId, Watch,
+    arrivals::Arrivals,
     learn::{Contested, Pasts},
     urw::{Part, Remaining, Urw},
 };
@@ -22,8 +23,16 @@ pub(super) fn order(mut luck: Luck, learned: &Rc<Learned>) -> Box<dyn Order> {
     let (pairs, rivals) = (sum(|object| object.pairs), sum(|object| object.rivals));
     let weight = |object: &Contested| object.pairs * rivals + object.rivals * pairs;
     let object = luck.weighted(&contested.iter().map(weight).collect::<Vec<_>>());
-    let (learned, pasts, remaining) = (learned.clone(), Pasts::default(), Remaining::default());
-    Box::new(Surw { luck, learned, pasts, object, remaining, next: None, ready: Vec::new() })
+    Box::new(Surw {
+        luck,
+        learned: learned.clone(),
+        pasts: Pasts::default(),
+        object,
+        remaining: Remaining::default(),
+        next: None,
+        arrivals: Arrivals::default(),
+        free: Vec::new(),
+    })
 }
 
 struct Surw {
@@ -35,8 +44,9 @@ struct Surw {
     remaining: Remaining,
     /// Who touches it next.
     next: Option<u64>,
-    /// What was ready, and whether it is expected not to touch it.
-    ready: Vec<(StepId, bool)>,
+    arrivals: Arrivals,
+    /// Of each step that is ready, is it expected not to touch it?
+    free: Vec<bool>,
 }
 
 impl Surw {
@@ -45,15 +55,13 @@ impl Surw {
     fn meet(&mut self, steps: &[StepId]) {
         let learned = self.learned.clone();
         let contested = &learned.contested()[self.object];
-        // They stand in the order in which they came to be ready.
-        let alike = self.ready.iter().zip(steps).take_while(|(ready, step)| ready.0 == **step);
-        let (known, new) = steps.split_at(alike.count());
-        self.ready.truncate(known.len());
-        let is_free = |step: StepId| {
-            let expected = learned.expected(step, &self.pasts);
+        let new = self.arrivals.of(steps);
+        let is_free = |step: &StepId| {
+            let expected = learned.expected(*step, &self.pasts);
             !expected.is_some_and(|expected| contested.is_in(expected))
         };
-        self.ready.extend(new.iter().map(|&step| (step, is_free(step))));
+        self.free.truncate(steps.len() - new.len());
+        self.free.extend(new.iter().map(is_free));
         let weight = |owner: u64| contested.weights.get(&owner).copied().unwrap_or(0);
         for Part { from, to, all, taken } in self.remaining.meet(new, weight) {
             // What was to come next was one of those, which one was not drawn yet.
@@ -61,6 +69,10 @@ impl Surw {
                 self.next = Some(to);
             }
         }
+    }
+
+    fn may(&self, steps: &[StepId], at: usize) -> bool {
+        self.free[at] || self.next == Some(steps[at].owner)
     }
 
     fn draw(&mut self, owners: Vec<(u64, u64)>) {
@@ -75,16 +87,16 @@ impl Order for Surw {
         if self.next.is_none_or(|next| self.remaining.of(next) == 0) {
             self.draw(self.remaining.owners().collect());
         }
-        let may = |next, &(step, free): &(StepId, bool)| free || next == Some(step.owner);
-        if !self.ready.iter().any(|ready| may(self.next, ready)) {
+        if !(0..steps.len()).any(|at| self.may(steps, at)) {
             // Whoever is to be next is not ready: one of those that are.
             let left = |step: &StepId| (step.owner, self.remaining.of(step.owner).max(1));
             self.draw(steps.iter().map(left).collect());
         }
-        let allowed = (0..steps.len()).filter(|&at| may(self.next, &self.ready[at]));
+        let allowed = (0..steps.len()).filter(|&at| self.may(steps, at));
         let best = allowed.max_by_key(|&at| self.luck.of(steps[at].owner));
         let best = best.expect("whoever is next is ready, or another may run");
-        self.ready.remove(best);
+        self.arrivals.left(best);
+        self.free.remove(best);
         best
     }
 

@@ -2,27 +2,35 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Learned, Luck, Order, StepId};
+use super::{Learned, Luck, Order, StepId, arrivals::Arrivals};
 
 pub(super) struct Urw {
     luck: Luck,
     learned: Rc<Learned>,
+    arrivals: Arrivals,
+    /// Of each step that is ready, how many its owner has left.
+    weights: Vec<u64>,
     remaining: Remaining,
 }
 
 impl Urw {
     pub(super) fn new(luck: Luck, learned: &Rc<Learned>) -> Urw {
-        Urw { luck, learned: learned.clone(), remaining: Remaining::default() }
+        let (arrivals, remaining) = (Arrivals::default(), Remaining::default());
+        Urw { luck, learned: learned.clone(), arrivals, weights: Vec::new(), remaining }
     }
 }
 
 impl Order for Urw {
     fn pick(&mut self, steps: &[StepId]) -> usize {
-        self.remaining.meet(steps, |owner| self.learned.weight(owner));
-        let weights: Vec<u64> =
-            steps.iter().map(|step| self.remaining.of(step.owner).max(1)).collect();
-        let at = self.luck.weighted(&weights);
+        let new = self.arrivals.of(steps);
+        self.remaining.meet(new, |owner| self.learned.weight(owner));
+        // Of the others nothing was taken: whoever ran last is new, if it is ready.
+        self.weights.truncate(steps.len() - new.len());
+        self.weights.extend(new.iter().map(|step| self.remaining.of(step.owner).max(1)));
+        let at = self.luck.weighted(&self.weights);
         self.remaining.ran(steps[at].owner);
+        self.arrivals.left(at);
+        self.weights.remove(at);
         at
     }
 }
@@ -35,8 +43,8 @@ pub(super) struct Remaining {
 }
 
 impl Remaining {
-    /// These are ready. Whoever is new has come from the one that ran last, and takes its part:
-    /// `weight` says how much that is. Gives whoever was new and took a part.
+    /// These are newly ready. Whoever is new has come from the one that ran last, and takes its
+    /// part: `weight` says how much that is. Gives whoever was new and took a part.
     pub(super) fn meet(&mut self, steps: &[StepId], weight: impl Fn(u64) -> u64) -> Vec<Part> {
         let mut parts = Vec::new();
         for step in steps {
