@@ -5,7 +5,7 @@
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use seedloop::{Error, TaskGroup, as_completed, gather, spawn, yield_now};
+use seedloop::{Check, Error, TaskGroup, as_completed, gather, spawn, yield_now};
 use seedloop_benches::{
     ours::{self, Seedloop},
     programs::{self, JOINS, POLLS, TIMERS},
@@ -78,6 +78,18 @@ fn as_many_are_completed() {
     });
 }
 
+/// The tasks of a check whose samplers are asked at each step about all that is ready.
+const CROWD: u64 = 300;
+/// Each member of the portfolio has one.
+const SCHEDULES: u64 = 12;
+
+// Per step of a schedule; some schedules are run twice.
+#[library_benchmark(config = at_most(SCHEDULES * CROWD * 3, 38_000))]
+fn portfolio_of_many() {
+    let program = || programs::tasks::<Seedloop>(CROWD, 2);
+    assert_eq!(Check::new().schedules(SCHEDULES).run(program).schedules, SCHEDULES);
+}
+
 library_benchmark_group!(
     name = operations,
     benchmarks = [
@@ -87,7 +99,8 @@ library_benchmark_group!(
         timer,
         gather_many,
         group_of_many,
-        as_many_are_completed
+        as_many_are_completed,
+        portfolio_of_many
     ]
 );
 main!(library_benchmark_groups = operations);
