@@ -84,7 +84,7 @@ const CROWD: u64 = 300;
 const SCHEDULES: u64 = 12;
 
 // Per step of a schedule; some schedules are run twice.
-#[library_benchmark(config = at_most(SCHEDULES * CROWD * 3, 38_000))]
+#[library_benchmark(config = at_most(SCHEDULES * CROWD * 3, 40_000))]
 fn portfolio_of_many() {
     let program = || programs::tasks::<Seedloop>(CROWD, 2);
     assert_eq!(Check::new().schedules(SCHEDULES).run(program).schedules, SCHEDULES);
