@@ -282,7 +282,8 @@ impl Core {
     /// Who runs next of the ready handles and of who is ready beside them, or the other way round.
     /// `None`: the run is given up.
     pub(super) fn choose_step(&mut self, beside_first: bool) -> Option<usize> {
-        let (mut steps, handles) = self.name_ready();
+        let mut steps = self.name_ready();
+        let handles = steps.len();
         steps.extend(self.beside.steps());
         self.know_owners(&steps);
         if beside_first {
@@ -317,27 +318,25 @@ impl Core {
         Some(value as usize)
     }
 
-    /// The steps that the ready handles are about to make, and how many these are. Who has been
-    /// ready since the last choice has been named then, and stands before who is newly ready.
-    fn name_ready(&mut self) -> (Vec<StepId>, usize) {
+    /// The steps that the ready handles are about to make. Who has been ready since the last choice
+    /// has been named then, and stands before who is newly ready.
+    fn name_ready(&mut self) -> Vec<StepId> {
         let log = self.steps.as_mut().expect("a scheduler watches");
         let (mut ready, mut named) =
             (std::mem::take(&mut log.ready), std::mem::take(&mut log.named));
-        let mut handles = 0;
-        for handle in self.kernel.ready_handles() {
-            if ready.get(handles) != Some(&handle) {
-                ready.truncate(handles);
-                named.truncate(handles);
+        for (at, handle) in self.kernel.ready_handles().enumerate() {
+            if ready.get(at) != Some(&handle) {
+                ready.truncate(at);
+                named.truncate(at);
                 ready.push(handle);
                 named.push(self.step_id(handle).expect("a ready handle has a name"));
             }
-            debug_assert_eq!(self.step_id(handle), Some(named[handles]), "it is as it was");
-            handles += 1;
+            debug_assert_eq!(self.step_id(handle), Some(named[at]), "it is as it was");
         }
-        named.truncate(handles);
-        ready.truncate(handles);
+        named.truncate(self.kernel.ready_len());
+        ready.truncate(self.kernel.ready_len());
         self.steps.as_mut().expect("a scheduler watches").ready = ready;
-        (named, handles)
+        named
     }
 
     /// Before an iteration begins: if the clock is about to move, the running step is over.
